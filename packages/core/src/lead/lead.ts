@@ -1,0 +1,51 @@
+/** Owns what a lead is: a person one can write to, and what is known of them. */
+import type { Instant } from "../instant.ts";
+import type { JsonObject } from "../json.ts";
+
+export type ConsentState = "unknown" | "opted_in" | "opted_out";
+
+/** Whether this person wants to be written to, who said so, and when. */
+export interface Consent {
+  state: ConsentState;
+  source: string | null;
+  at: Instant | null;
+}
+
+/** A person as stored. `null` and an empty list mean that nothing is known. */
+export interface Lead {
+  _id: string;
+  /** The identifier that another system gave this person. */
+  external_id: string | null;
+  name: string | null;
+  emails: string[];
+  /** In E.164, such as `+14155550123`; the first is the one that campaigns write to. */
+  phones: string[];
+  total_spend: number | null;
+  visits: number | null;
+  last_order_at: Instant | null;
+  tags: string[];
+  /** An IANA name, such as `Europe/Berlin`. */
+  timezone: string | null;
+  consent: Consent;
+  metadata: JsonObject;
+  created_at: Instant;
+  updated_at: Instant;
+}
+
+/**
+ * What a caller says of a person: every field may be absent, which leaves what is known as it is. `null` erases a scalar.
+ * Values are already normalised (see `intake.ts`).
+ */
+export interface LeadInput {
+  external_id?: string | null;
+  name?: string | null;
+  emails?: string[];
+  phones?: string[];
+  total_spend?: number | null;
+  visits?: number | null;
+  last_order_at?: Instant | null;
+  tags?: string[];
+  timezone?: string | null;
+  consent?: Consent;
+  metadata?: JsonObject;
+}
