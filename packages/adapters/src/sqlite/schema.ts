@@ -1,5 +1,6 @@
 /** Owns the SQLite schema: its tables, why each index exists, and the migrations that lead to it. */
 import type { DatabaseSync } from "node:sqlite";
+import { AppError } from "@mini-crm/core/app-error";
 
 /**
  * Each entry takes a database from the version of its index to the next one. Entries are never edited once released.
@@ -22,9 +23,11 @@ const MIGRATIONS: readonly string[] = [
     consent_source TEXT,
     consent_at INTEGER,
     metadata BLOB NOT NULL,
+    shares_phone INTEGER NOT NULL DEFAULT 0, -- 1 where another lead has had one of its numbers too
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL
   ) STRICT;
+  CREATE INDEX lead_shares_phone ON lead (_id) WHERE shares_phone = 1;
   CREATE UNIQUE INDEX lead_external_id ON lead (external_id) WHERE external_id IS NOT NULL;
   CREATE INDEX lead_total_spend ON lead (total_spend);
   CREATE INDEX lead_visits ON lead (visits);
@@ -41,8 +44,6 @@ const MIGRATIONS: readonly string[] = [
   -- One row: how many leads there are, so that a page's total needs no scan.
   CREATE TABLE lead_total (leads INTEGER NOT NULL) STRICT;
   INSERT INTO lead_total VALUES (0);
-  CREATE TRIGGER lead_added AFTER INSERT ON lead BEGIN UPDATE lead_total SET leads = leads + 1; END;
-  CREATE TRIGGER lead_removed AFTER DELETE ON lead BEGIN UPDATE lead_total SET leads = leads - 1; END;
 
   CREATE TABLE segment (
     _id TEXT PRIMARY KEY,
@@ -52,5 +53,120 @@ const MIGRATIONS: readonly string[] = [
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL
   ) STRICT;
+
+  CREATE TABLE campaign (
+    _id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    segment_id TEXT NOT NULL,
+    channel_id TEXT NOT NULL,
+    message_template TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    status TEXT NOT NULL,
+    frozen TEXT, -- JSON of what a run froze: the rule, the template, the cut-off; null before the first run
+    expected INTEGER NOT NULL, -- leads that matched when the audience was frozen
+    expanded INTEGER NOT NULL, -- 1 when every message of the audience has its row
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    started_at INTEGER,
+    last_sent_at INTEGER,
+    completed_at INTEGER
+  ) STRICT;
+  CREATE INDEX campaign_status ON campaign (status);
+  CREATE INDEX campaign_segment ON campaign (segment_id);
+
+  -- How many messages of a campaign stand in each status; changed in the transaction that changes the rows.
+  CREATE TABLE campaign_count (
+    campaign_id TEXT NOT NULL,
+    status TEXT NOT NULL,
+    messages INTEGER NOT NULL,
+    PRIMARY KEY (campaign_id, status)
+  ) STRICT, WITHOUT ROWID;
+
+  -- One row per recipient of a campaign: the key is what keeps anybody from being sent the same message twice.
+  CREATE TABLE message (
+    campaign_id TEXT NOT NULL,
+    lead_id TEXT NOT NULL,
+    status TEXT NOT NULL,
+    phone TEXT, -- E.164, as it was when the audience was expanded
+    attempt INTEGER NOT NULL,
+    worker TEXT, -- whoever claimed it last
+    wake_at INTEGER, -- CLAIMED, SENDING: when the lease ends; PENDING: not before
+    code TEXT,
+    reason TEXT,
+    retryable INTEGER,
+    provider_id TEXT,
+    created_at INTEGER NOT NULL,
+    sending_at INTEGER,
+    sent_at INTEGER,
+    delivered_at INTEGER,
+    read_at INTEGER,
+    settled_at INTEGER, -- FAILED, SKIPPED, CANCELLED, UNCERTAIN
+    PRIMARY KEY (campaign_id, lead_id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX message_wake ON message (wake_at) WHERE wake_at IS NOT NULL;
+
+  -- What was put on the wire, written before it is sent. A table of its own, so that status changes rewrite small rows.
+  CREATE TABLE message_text (
+    campaign_id TEXT NOT NULL,
+    lead_id TEXT NOT NULL,
+    text TEXT NOT NULL,
+    PRIMARY KEY (campaign_id, lead_id)
+  ) STRICT, WITHOUT ROWID;
+
+  -- When each channel sent how many, for as long as its rate limit looks back: the limit outlives every process.
+  CREATE TABLE channel_send (channel_id TEXT NOT NULL, at INTEGER NOT NULL, messages INTEGER NOT NULL) STRICT;
+  CREATE INDEX channel_send_at ON channel_send (channel_id, at);
+
+  -- The last sign of life of every process, and what it says of itself.
+  CREATE TABLE process (
+    _id TEXT PRIMARY KEY,
+    role TEXT NOT NULL,
+    seen_at INTEGER NOT NULL,
+    detail TEXT NOT NULL
+  ) STRICT;
+
+  -- The durable log: one row per published batch, n events from \`base\` on.
+  CREATE TABLE event_log (
+    topic TEXT NOT NULL,
+    partition INTEGER NOT NULL,
+    base INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    payload TEXT NOT NULL, -- JSON list of {key, value}
+    at INTEGER NOT NULL,
+    PRIMARY KEY (topic, partition, base)
+  ) STRICT, WITHOUT ROWID;
+
+  -- Where the next event of a partition goes, so that an emptied log still counts on.
+  CREATE TABLE event_head (topic TEXT NOT NULL, partition INTEGER NOT NULL, next INTEGER NOT NULL, PRIMARY KEY (topic, partition)) STRICT, WITHOUT ROWID;
+
+  -- How far each group has come, and which process may move it on until when.
+  CREATE TABLE event_offset (
+    consumer_group TEXT NOT NULL,
+    topic TEXT NOT NULL,
+    partition INTEGER NOT NULL,
+    next INTEGER NOT NULL,
+    owner TEXT,
+    owned_until INTEGER,
+    PRIMARY KEY (consumer_group, topic, partition)
+  ) STRICT, WITHOUT ROWID;
   `,
 ];
+
+/** Brings `db` to this program's schema, in one transaction. Throws where a newer program has written the file. */
+export function migrate(db: DatabaseSync): void {
+  db.exec("BEGIN IMMEDIATE");
+  try {
+    const version = Number(db.prepare("PRAGMA user_version").get()?.["user_version"]);
+    if (version > MIGRATIONS.length) {
+      throw new AppError("CONFIGURATION", "The data folder was written by a newer version of Mini CRM: update this one.", {
+        retryable: false,
+      });
+    }
+    for (const migration of MIGRATIONS.slice(version)) db.exec(migration);
+    db.exec(`PRAGMA user_version = ${MIGRATIONS.length}`);
+    db.exec("COMMIT");
+  } catch (error) {
+    db.exec("ROLLBACK");
+    throw error;
+  }
+}

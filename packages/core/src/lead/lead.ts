@@ -2,7 +2,8 @@
 import type { Instant } from "../instant.ts";
 import type { JsonObject } from "../json.ts";
 
-export type ConsentState = "unknown" | "opted_in" | "opted_out";
+export const CONSENT_STATES = ["unknown", "opted_in", "opted_out"] as const;
+export type ConsentState = (typeof CONSENT_STATES)[number];
 
 /** Whether this person wants to be written to, who said so, and when. */
 export interface Consent {
@@ -31,6 +32,24 @@ export interface Lead {
   created_at: Instant;
   updated_at: Instant;
 }
+
+/** How much of each a lead may hold; texts are counted in UTF-16 units, metadata as JSON. */
+export const LEAD_LIMITS = {
+  externalIdChars: 200,
+  nameChars: 200,
+  emails: 20,
+  emailChars: 254,
+  phones: 20,
+  /** As written; a phone that is kept has at most 16. */
+  phoneChars: 60,
+  tags: 50,
+  tagChars: 100,
+  timezoneChars: 64,
+  consentSourceChars: 200,
+  metadataBytes: 16 * 1024,
+  metadataDepth: 8,
+  metadataKeys: 200,
+} as const;
 
 /**
  * What a caller says of a person: every field may be absent, which leaves what is known as it is. `null` erases a scalar.

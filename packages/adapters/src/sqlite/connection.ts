@@ -1,0 +1,89 @@
+/** Owns one connection to the database file: how it is opened, its transactions, and its statements. */
+import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+import { registerRuleFunctions } from "./rule-query.ts";
+
+/** What a row holds: every column as SQLite gives it. */
+export type Row = Record<string, unknown>;
+
+export interface Connection {
+  readonly db: DatabaseSync;
+  /** All rows of `sql`; the statement is kept for next time. */
+  all(sql: string, ...params: SQLInputValue[]): Row[];
+  /** The first row, or undefined. */
+  get(sql: string, ...params: SQLInputValue[]): Row | undefined;
+  /** Carries `sql` out and answers how many rows it changed. */
+  run(sql: string, ...params: SQLInputValue[]): number;
+  /** Runs `work` in one transaction that no other writer can come between; rolls back where it throws. */
+  transaction<T>(work: () => T): T;
+  close(): void;
+}
+
+/** How many prepared statements a connection keeps; rules bring ever new SQL, so the oldest go. */
+const KEPT_STATEMENTS = 256;
+
+/**
+ * Opens `file` (`:memory:` for one that dies with the connection). Every commit is on the disk before it is answered
+ * (`synchronous = FULL`): a message marked as going out must still be marked after a power cut.
+ */
+export function openConnection(file: string, access: "read-write" | "read-only"): Connection {
+  const db = new DatabaseSync(file, { readOnly: access === "read-only" });
+  db.exec("PRAGMA busy_timeout = 10000; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 1073741824");
+  if (access === "read-write") {
+    db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 8000");
+  }
+  registerRuleFunctions(db);
+  const statements = new Map<string, StatementSync>();
+
+  const prepare = (sql: string): StatementSync => {
+    const kept = statements.get(sql);
+    if (kept !== undefined) return kept;
+    const statement = db.prepare(sql);
+    if (statements.size >= KEPT_STATEMENTS) {
+      const oldest = statements.keys().next();
+      if (!oldest.done) statements.delete(oldest.value);
+    }
+    statements.set(sql, statement);
+    return statement;
+  };
+
+  return {
+    db,
+    all: (sql, ...params) => prepare(sql).all(...params),
+    get: (sql, ...params) => prepare(sql).get(...params),
+    run: (sql, ...params) => Number(prepare(sql).run(...params).changes),
+    transaction(work) {
+      db.exec("BEGIN IMMEDIATE");
+      try {
+        const result = work();
+        db.exec("COMMIT");
+        return result;
+      } catch (error) {
+        if (db.isTransaction) db.exec("ROLLBACK");
+        throw error;
+      }
+    },
+    close: () => db.close(),
+  };
+}
+
+/** Reads a column that the schema says is text. */
+export function text(row: Row, column: string): string {
+  const value = row[column];
+  if (typeof value !== "string") throw new TypeError(`Column ${column} holds no text`);
+  return value;
+}
+
+/** Reads a column that the schema says is a number. */
+export function number(row: Row, column: string): number {
+  const value = row[column];
+  if (typeof value !== "number") throw new TypeError(`Column ${column} holds no number`);
+  return value;
+}
+
+export function textOrNull(row: Row, column: string): string | null {
+  return row[column] === null ? null : text(row, column);
+}
+
+export function numberOrNull(row: Row, column: string): number | null {
+  return row[column] === null ? null : number(row, column);
+}

@@ -1,0 +1,120 @@
+/** Owns how an audience becomes message rows on SQLite: a window of leads at a time, set by set. */
+import { type Campaign, isComplete } from "@mini-crm/core/campaign/campaign";
+import type { TopicEvent } from "@mini-crm/core/event/topics";
+import type { MessageStatus } from "@mini-crm/core/message/message";
+import type { StepResult, StepTable } from "@mini-crm/core/ports/steps";
+import { countChanges, readCampaign } from "./campaigns.ts";
+import { type Connection, number, text } from "./connection.ts";
+import { compileRule } from "./rule-query.ts";
+import { jobOf, type Stepped, windowOf } from "./steps.ts";
+
+/** Sorts behind every lead's identifier. */
+const AFTER_ALL_LEADS = "g";
+
+type ExpandInput = StepTable["expand"]["input"];
+
+export function expand(connection: Connection, input: ExpandInput): Stepped<StepResult<"expand">> {
+  const campaign = readCampaign(connection, input.campaign_id);
+  const frozen = campaign?.frozen ?? null;
+  if (campaign === null || frozen === null || (campaign.status !== "RUNNING" && campaign.status !== "PAUSED")) {
+    return { result: { kind: "not_running" }, raised: [] };
+  }
+  if (campaign.expanded) {
+    const window = windowOf(connection, campaign._id, null, AFTER_ALL_LEADS, campaign.counts.PENDING);
+    return { result: { kind: "expanded", written: 0, last: true }, raised: window === null ? [] : [window] };
+  }
+
+  const after = input.after ?? "";
+  const end = windowEnd(connection, after, frozen.cutoff, input.leadsPerWindow);
+  const upTo = end ?? AFTER_ALL_LEADS;
+  const written = writeRows(connection, campaign, after, upTo, input.now);
+  const raised: TopicEvent[] = [];
+  const pending = countsIn(connection, campaign._id, after, upTo).get("PENDING") ?? 0;
+  const window = pending === 0 ? null : windowOf(connection, campaign._id, input.after, upTo, pending);
+  if (window !== null) raised.push(window);
+  if (end !== null) {
+    raised.push(jobOf(campaign._id, end));
+  } else {
+    finish(connection, campaign._id, input);
+  }
+  return { result: { kind: "expanded", written, last: end === null }, raised };
+}
+
+/** The last lead of the window that begins after `after`; null where the window reaches the last lead of all. */
+function windowEnd(connection: Connection, after: string, cutoff: number, leads: number): string | null {
+  const row = connection.get("SELECT _id FROM lead WHERE _id > ? ORDER BY _id LIMIT 1 OFFSET ?", after, leads - 1);
+  if (row === undefined) return null;
+  const created = connection.get("SELECT created_at FROM lead WHERE _id = ?", text(row, "_id"));
+  return created !== undefined && number(created, "created_at") > cutoff ? null : text(row, "_id");
+}
+
+/** Writes the rows that are missing; who cannot be written to gets a row that says why. Answers how many it wrote. */
+function writeRows(connection: Connection, campaign: Campaign, after: string, upTo: string, now: number): number {
+  const { frozen } = campaign;
+  if (frozen === null) throw new Error("A campaign that runs has no frozen rule");
+  const rule = compileRule(frozen.rule, frozen.cutoff);
+  const before = countsIn(connection, campaign._id, after, upTo);
+  connection.run(
+    `INSERT OR IGNORE INTO message (campaign_id, lead_id, status, phone, attempt, code, reason, created_at, settled_at)
+     SELECT ?, lead._id,
+       CASE WHEN lead.consent = 'opted_out' OR lead.phones = '[]' THEN 'SKIPPED' ELSE 'PENDING' END,
+       lead.phones ->> 0, 0,
+       CASE WHEN lead.consent = 'opted_out' THEN 'opted_out' WHEN lead.phones = '[]' THEN 'no_phone' END,
+       CASE WHEN lead.consent = 'opted_out' THEN 'Does not want messages' WHEN lead.phones = '[]' THEN 'Has no phone number' END,
+       ?, CASE WHEN lead.consent = 'opted_out' OR lead.phones = '[]' THEN ? END
+     FROM lead WHERE lead._id > ? AND lead._id <= ? AND lead.created_at <= ? AND (${rule.sql})`,
+    campaign._id,
+    now,
+    now,
+    after,
+    upTo,
+    frozen.cutoff,
+    ...rule.params,
+  );
+  skipDuplicateNumbers(connection, campaign._id, after, upTo, now);
+  const changes = countChanges(connection);
+  let written = 0;
+  for (const [status, messages] of countsIn(connection, campaign._id, after, upTo)) {
+    const added = messages - (before.get(status) ?? 0);
+    changes.moved(campaign._id, null, status, added);
+    written += added;
+  }
+  changes.write();
+  return written;
+}
+
+/** Of several leads with one number, only the oldest in the audience is written to. Only marked leads can be among them. */
+function skipDuplicateNumbers(connection: Connection, campaignId: string, after: string, upTo: string, now: number): void {
+  connection.run(
+    `UPDATE message SET status = 'SKIPPED', code = 'duplicate_number', settled_at = ?,
+       reason = 'Another recipient of this campaign has the same number'
+     WHERE campaign_id = ? AND status = 'PENDING' AND attempt = 0
+       AND lead_id IN (SELECT _id FROM lead WHERE shares_phone = 1 AND _id > ? AND _id <= ?)
+       AND EXISTS (
+         SELECT 1 FROM lead_contact AS c JOIN message AS other ON other.campaign_id = message.campaign_id AND other.lead_id = c.lead_id
+         WHERE c.kind = 'phone' AND c.value = message.phone AND c.lead_id < message.lead_id
+           AND other.phone = message.phone AND other.code IS NOT 'opted_out')`,
+    now,
+    campaignId,
+    after,
+    upTo,
+  );
+}
+
+function countsIn(connection: Connection, campaignId: string, after: string, upTo: string): Map<MessageStatus, number> {
+  const rows = connection.all(
+    "SELECT status, count(*) AS messages FROM message WHERE campaign_id = ? AND lead_id > ? AND lead_id <= ? GROUP BY status",
+    campaignId,
+    after,
+    upTo,
+  );
+  return new Map(rows.map((row) => [text(row, "status") as MessageStatus, number(row, "messages")]));
+}
+
+/** Notes that everyone has a row; a campaign of which nobody can be written to is complete at once. */
+function finish(connection: Connection, campaignId: string, input: ExpandInput): void {
+  connection.run("UPDATE campaign SET expanded = 1, updated_at = ? WHERE _id = ?", input.now, campaignId);
+  const campaign = readCampaign(connection, campaignId);
+  if (campaign === null || !isComplete(campaign, input.now, Number.POSITIVE_INFINITY)) return;
+  connection.run("UPDATE campaign SET status = 'COMPLETED', completed_at = ? WHERE _id = ?", input.now, campaignId);
+}

@@ -1,0 +1,218 @@
+/** Owns the verbs on messages: claim, admit, and reading the ledger's rows. */
+import type { Instant } from "@mini-crm/core/instant";
+import { type Message, type MessageStatus, messageId, parseMessageId } from "@mini-crm/core/message/message";
+import type {
+  Admission,
+  Claim,
+  ClaimedMessage,
+  MessageStore,
+  Page,
+  PageRequest,
+  RateLimit,
+} from "@mini-crm/core/ports/store";
+import { countChanges, readCampaign } from "./campaigns.ts";
+import { type Connection, number, numberOrNull, type Row, text, textOrNull } from "./connection.ts";
+import { leadColumns, leadOf } from "./lead-rows.ts";
+
+type ClaimRequest = Parameters<MessageStore["claim"]>[0];
+type AdmitRequest = Parameters<MessageStore["admit"]>[0];
+
+export function messageVerbs(connection: Connection) {
+  return {
+    claimMessages: (request: ClaimRequest): Claim => connection.transaction(() => claim(connection, request)),
+    admitMessages: (request: AdmitRequest): Admission => connection.transaction(() => admit(connection, request)),
+
+    readMessage: (id: string): Message | null => {
+      const key = parseMessageId(id);
+      if (key === null) return null;
+      const row = connection.get(`${SELECT_MESSAGE} WHERE m.campaign_id = ? AND m.lead_id = ?`, key.campaignId, key.leadId);
+      return row === undefined ? null : messageOf(row);
+    },
+
+    messagesOfCampaign: (campaignId: string, request: PageRequest & { status: MessageStatus | null }): Page<Message> => {
+      const where = request.status === null ? "m.campaign_id = ?" : "m.campaign_id = ? AND m.status = ?";
+      const filter = request.status === null ? [campaignId] : [campaignId, request.status];
+      const rows = connection.all(
+        `${SELECT_MESSAGE} WHERE ${where} ORDER BY m.lead_id LIMIT ? OFFSET ?`,
+        ...filter,
+        request.limit,
+        (request.page - 1) * request.limit,
+      );
+      const total =
+        request.status === null
+          ? connection.get("SELECT sum(messages) AS total FROM campaign_count WHERE campaign_id = ?", campaignId)
+          : connection.get("SELECT messages AS total FROM campaign_count WHERE campaign_id = ? AND status = ?", ...filter);
+      return { items: rows.map(messageOf), total: Number(total?.["total"] ?? 0) };
+    },
+
+    /** Looked up campaign by campaign: an index by lead would cost every expansion what this rare question saves. */
+    messagesOfLead: (leadId: string, limit: number): Message[] =>
+      connection
+        .all(
+          `SELECT m.*, t.text AS text FROM campaign AS c CROSS JOIN message AS m
+             ON m.campaign_id = c._id AND m.lead_id = ?
+           LEFT JOIN message_text AS t ON t.campaign_id = m.campaign_id AND t.lead_id = m.lead_id
+           ORDER BY c._id DESC LIMIT ?`,
+          leadId,
+          limit,
+        )
+        .map(messageOf),
+
+    countWaiting: (channelId: string): number => {
+      const row = connection.get(
+        `SELECT coalesce(sum(n.messages), 0) AS waiting FROM campaign AS c JOIN campaign_count AS n ON n.campaign_id = c._id
+         WHERE c.status = 'RUNNING' AND c.channel_id = ? AND n.status IN ('PENDING', 'CLAIMED')`,
+        channelId,
+      );
+      return row === undefined ? 0 : number(row, "waiting");
+    },
+
+    rateUse: (channelId: string, rate: RateLimit, now: Instant): { used: number; resetAt: Instant } =>
+      rateUse(connection, channelId, rate, now),
+  };
+}
+
+function claim(connection: Connection, request: ClaimRequest): Claim {
+  const campaign = readCampaign(connection, request.campaign_id);
+  if (campaign?.status !== "RUNNING" || campaign.frozen === null) return { kind: "nothing" };
+  const use = request.rate === null ? null : rateUse(connection, request.channel_id, request.rate, request.now);
+  const room = use === null || request.rate === null ? request.max : request.rate.messages - use.used;
+  const rows = connection.all(
+    `SELECT m.lead_id AS message_lead_id, m.phone, m.attempt, ${leadColumns("l")}
+     FROM message AS m LEFT JOIN lead AS l ON l._id = m.lead_id
+     WHERE m.campaign_id = ? AND m.lead_id > ? AND m.lead_id <= ? AND m.status = 'PENDING'
+       AND (m.wake_at IS NULL OR m.wake_at <= ?)
+     ORDER BY m.lead_id LIMIT ?`,
+    request.campaign_id,
+    request.after ?? "",
+    request.up_to,
+    request.now,
+    Math.max(1, Math.min(request.max, room)),
+  );
+  const first = rows[0];
+  const last = rows.at(-1);
+  if (first === undefined || last === undefined) return { kind: "nothing" };
+  if (use !== null && room <= 0) return { kind: "limited", until: use.resetAt };
+
+  // In this transaction nobody else writes: the range holds just the rows that were read.
+  const claimed = connection.run(
+    `UPDATE message SET status = 'CLAIMED', worker = ?, attempt = attempt + 1, wake_at = ?
+     WHERE campaign_id = ? AND lead_id >= ? AND lead_id <= ? AND status = 'PENDING' AND (wake_at IS NULL OR wake_at <= ?)`,
+    request.worker,
+    request.now + request.leaseMs,
+    request.campaign_id,
+    text(first, "message_lead_id"),
+    text(last, "message_lead_id"),
+    request.now,
+  );
+  if (claimed !== rows.length) throw new Error("A claim changed other rows than it read");
+  const changes = countChanges(connection);
+  changes.moved(request.campaign_id, "PENDING", "CLAIMED", claimed);
+  changes.write();
+  const messages = rows.map(
+    (row): ClaimedMessage => ({
+      _id: messageId(request.campaign_id, text(row, "message_lead_id")),
+      phone: textOrNull(row, "phone"),
+      attempt: number(row, "attempt") + 1,
+      lead: row["_id"] === null ? null : leadOf(row),
+    }),
+  );
+  return { kind: "claimed", template: campaign.frozen.template, messages };
+}
+
+function admit(connection: Connection, request: AdmitRequest): Admission {
+  const use = request.rate === null ? null : rateUse(connection, request.channel_id, request.rate, request.now);
+  let room = use === null || request.rate === null ? Number.POSITIVE_INFINITY : request.rate.messages - use.used;
+  const admission: Admission = { admitted: [], opted_out: [] };
+  const changes = countChanges(connection);
+  const running = new Map<string, boolean>();
+
+  for (const message of request.messages) {
+    const key = parseMessageId(message._id);
+    if (key === null) continue;
+    let runs = running.get(key.campaignId);
+    if (runs === undefined) {
+      const row = connection.get("SELECT status FROM campaign WHERE _id = ?", key.campaignId);
+      runs = row?.["status"] === "RUNNING";
+      running.set(key.campaignId, runs);
+    }
+    if (!runs) continue;
+    if (connection.get("SELECT consent FROM lead WHERE _id = ?", key.leadId)?.["consent"] === "opted_out") {
+      admission.opted_out.push(message._id);
+      continue;
+    }
+    if (room <= 0) continue;
+    const admitted = connection.run(
+      `UPDATE message SET status = 'SENDING', sending_at = ?
+       WHERE campaign_id = ? AND lead_id = ? AND status = 'CLAIMED' AND worker = ? AND attempt = ?`,
+      request.now,
+      key.campaignId,
+      key.leadId,
+      request.worker,
+      message.attempt,
+    );
+    if (admitted === 0) continue;
+    connection.run(
+      "INSERT OR REPLACE INTO message_text (campaign_id, lead_id, text) VALUES (?, ?, ?)",
+      key.campaignId,
+      key.leadId,
+      message.text,
+    );
+    changes.moved(key.campaignId, "CLAIMED", "SENDING");
+    admission.admitted.push(message._id);
+    room -= 1;
+  }
+
+  changes.write();
+  if (request.rate !== null && admission.admitted.length > 0) {
+    connection.run("DELETE FROM channel_send WHERE channel_id = ? AND at <= ?", request.channel_id, request.now - request.rate.windowMs);
+    connection.run(
+      "INSERT INTO channel_send (channel_id, at, messages) VALUES (?, ?, ?)",
+      request.channel_id,
+      request.now,
+      admission.admitted.length,
+    );
+  }
+  return admission;
+}
+
+function rateUse(
+  connection: Connection,
+  channelId: string,
+  rate: RateLimit,
+  now: Instant,
+): { used: number; resetAt: Instant } {
+  const row = connection.get(
+    "SELECT coalesce(sum(messages), 0) AS used, min(at) AS oldest FROM channel_send WHERE channel_id = ? AND at > ?",
+    channelId,
+    now - rate.windowMs,
+  );
+  if (row === undefined) throw new Error("An aggregate gave no row");
+  return { used: number(row, "used"), resetAt: (numberOrNull(row, "oldest") ?? now) + rate.windowMs };
+}
+
+const SELECT_MESSAGE = `SELECT m.*, t.text AS text FROM message AS m
+  LEFT JOIN message_text AS t ON t.campaign_id = m.campaign_id AND t.lead_id = m.lead_id`;
+
+function messageOf(row: Row): Message {
+  const retryable = numberOrNull(row, "retryable");
+  return {
+    _id: messageId(text(row, "campaign_id"), text(row, "lead_id")),
+    campaign_id: text(row, "campaign_id"),
+    lead_id: text(row, "lead_id"),
+    status: text(row, "status") as MessageStatus,
+    phone: textOrNull(row, "phone"),
+    attempt: number(row, "attempt"),
+    text: textOrNull(row, "text"),
+    provider_id: textOrNull(row, "provider_id"),
+    code: textOrNull(row, "code"),
+    reason: textOrNull(row, "reason"),
+    retryable: retryable === null ? null : retryable === 1,
+    created_at: number(row, "created_at"),
+    sending_at: numberOrNull(row, "sending_at"),
+    sent_at: numberOrNull(row, "sent_at"),
+    delivered_at: numberOrNull(row, "delivered_at"),
+    read_at: numberOrNull(row, "read_at"),
+    settled_at: numberOrNull(row, "settled_at"),
+  };
+}

@@ -1,0 +1,133 @@
+/** Owns what a campaign is: a message for everyone in a segment, and the statuses it passes. */
+import { unreachable } from "../app-error.ts";
+import type { Instant } from "../instant.ts";
+import { MESSAGE_STATUSES, type MessageStatus } from "../message/message.ts";
+import type { Rule } from "../segment/rule.ts";
+
+/**
+ * The way of a campaign:
+ *
+ *     DRAFT -> SCHEDULED -> RUNNING <-> PAUSED
+ *       +---------------------^ |
+ *                               +-> COMPLETED | CANCELLED | FAILED
+ *
+ * COMPLETED means that nothing is pending, and every sent message has its receipt or the time to wait for one has passed.
+ * Receipts that come later still count.
+ */
+export type CampaignStatus = "DRAFT" | "SCHEDULED" | "RUNNING" | "PAUSED" | "COMPLETED" | "CANCELLED" | "FAILED";
+
+/** What running a campaign holds fast, so that later edits of the segment or new leads change nothing of this run. */
+export interface FrozenRun {
+  rule: Rule;
+  template: string;
+  /** Leads created after this moment are not in the audience; relative dates count back from it. */
+  cutoff: Instant;
+}
+
+/** How many messages of a campaign stand in each status. */
+export type MessageCounts = Record<MessageStatus, number>;
+
+export interface Campaign {
+  _id: string;
+  name: string;
+  segment_id: string;
+  channel_id: string;
+  message_template: string;
+  created_by: string;
+  status: CampaignStatus;
+  /** Null until it is run. */
+  frozen: FrozenRun | null;
+  /** How many leads matched when the audience was frozen; how many match now while it is a DRAFT. */
+  expected: number;
+  /** True when every recipient has its message row. */
+  expanded: boolean;
+  counts: MessageCounts;
+  created_at: Instant;
+  updated_at: Instant;
+  started_at: Instant | null;
+  last_sent_at: Instant | null;
+  completed_at: Instant | null;
+}
+
+export function noMessages(): MessageCounts {
+  return {
+    PENDING: 0,
+    CLAIMED: 0,
+    SENDING: 0,
+    SKIPPED: 0,
+    CANCELLED: 0,
+    UNCERTAIN: 0,
+    SENT: 0,
+    FAILED: 0,
+    DELIVERED: 0,
+    READ: 0,
+  };
+}
+
+/**
+ * The ledger of a campaign: `audience = sent + failed + skipped + uncertain + cancelled + pending` at every moment.
+ * `delivered` and `read` are parts of `sent`, and `read` is a part of `delivered`.
+ */
+export interface Ledger {
+  audience: number;
+  sent: number;
+  delivered: number;
+  read: number;
+  failed: number;
+  skipped: number;
+  uncertain: number;
+  cancelled: number;
+  /** Not sent yet, on its way out, or still without a row because the audience is being written down. */
+  pending: number;
+}
+
+export function ledgerOf(campaign: Pick<Campaign, "counts" | "expected" | "expanded">): Ledger {
+  const { counts } = campaign;
+  const rows = MESSAGE_STATUSES.reduce((sum, status) => sum + counts[status], 0);
+  const audience = campaign.expanded ? rows : Math.max(rows, campaign.expected);
+  const sent = counts.SENT + counts.DELIVERED + counts.READ;
+  const settled = sent + counts.FAILED + counts.SKIPPED + counts.UNCERTAIN + counts.CANCELLED;
+  return {
+    audience,
+    sent,
+    delivered: counts.DELIVERED + counts.READ,
+    read: counts.READ,
+    failed: counts.FAILED,
+    skipped: counts.SKIPPED,
+    uncertain: counts.UNCERTAIN,
+    cancelled: counts.CANCELLED,
+    pending: audience - settled,
+  };
+}
+
+/**
+ * Tells whether a RUNNING campaign has reached everyone it will reach: its audience is written down, nothing is left to
+ * send, and no receipt is outstanding that is still worth waiting for at `now`.
+ */
+export function isComplete(
+  campaign: Pick<Campaign, "status" | "counts" | "expanded" | "last_sent_at">,
+  now: Instant,
+  receiptWindowMs: number,
+): boolean {
+  if (campaign.status !== "RUNNING" || !campaign.expanded) return false;
+  const { PENDING, CLAIMED, SENDING, SENT } = campaign.counts;
+  if (PENDING + CLAIMED + SENDING > 0) return false;
+  return SENT === 0 || now - (campaign.last_sent_at ?? 0) > receiptWindowMs;
+}
+
+/** Tells whether a campaign in `status` may still be edited or have its segment taken away. */
+export function isFinished(status: CampaignStatus): boolean {
+  switch (status) {
+    case "DRAFT":
+    case "SCHEDULED":
+    case "RUNNING":
+    case "PAUSED":
+      return false;
+    case "COMPLETED":
+    case "CANCELLED":
+    case "FAILED":
+      return true;
+    default:
+      return unreachable(status);
+  }
+}

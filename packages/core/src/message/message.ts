@@ -1,0 +1,88 @@
+/** Owns what a message is: one recipient of one campaign, the statuses it passes, and which way they may move. */
+import type { Instant } from "../instant.ts";
+
+/**
+ * The way of a message:
+ *
+ *     PENDING -> CLAIMED -> SENDING -> SENT -> DELIVERED -> READ
+ *        ^          |          |
+ *        +- lease --+          +-> FAILED, UNCERTAIN, or PENDING again where the provider surely did not take it
+ *
+ * SKIPPED (nobody was asked to send it) and CANCELLED end it before the wire. UNCERTAIN means that the request left and no
+ * answer came: nothing sends it again by itself, and a later receipt settles it.
+ */
+export const MESSAGE_STATUSES = [
+  "PENDING",
+  "CLAIMED",
+  "SENDING",
+  "SKIPPED",
+  "CANCELLED",
+  "UNCERTAIN",
+  "SENT",
+  "FAILED",
+  "DELIVERED",
+  "READ",
+] as const;
+export type MessageStatus = (typeof MESSAGE_STATUSES)[number];
+
+/** What a provider may say of a message after it took it. */
+export type ReceiptStatus = "SENT" | "FAILED" | "DELIVERED" | "READ";
+
+/** Why a recipient was not written to. */
+export type SkipReason = "opted_out" | "no_phone" | "blank_variable" | "duplicate_number" | "lead_deleted";
+
+/** How far along a status is. A receipt moves a message only to a higher rank, so that a late DELIVERED beats FAILED. */
+const RANK: Record<MessageStatus, number> = {
+  PENDING: 0,
+  CLAIMED: 1,
+  SENDING: 2,
+  SKIPPED: 3,
+  CANCELLED: 3,
+  UNCERTAIN: 3,
+  SENT: 4,
+  FAILED: 5,
+  DELIVERED: 6,
+  READ: 7,
+};
+
+/** The status after `receipt` became known of a message in `current`: what really happened outranks what was planned. */
+export function afterReceipt(current: MessageStatus, receipt: ReceiptStatus): MessageStatus {
+  return RANK[receipt] > RANK[current] ? receipt : current;
+}
+
+/** One recipient of one campaign, as the ledger shows it. Times are null until the message has got so far. */
+export interface Message {
+  _id: string;
+  campaign_id: string;
+  lead_id: string;
+  status: MessageStatus;
+  /** The number written to, in E.164. */
+  phone: string | null;
+  /** How many times it has been claimed for sending. */
+  attempt: number;
+  /** What was put on the wire; null before that. */
+  text: string | null;
+  provider_id: string | null;
+  /** Why it is FAILED, SKIPPED or UNCERTAIN: a code for machines and a reason for people. */
+  code: string | null;
+  reason: string | null;
+  retryable: boolean | null;
+  created_at: Instant;
+  sending_at: Instant | null;
+  sent_at: Instant | null;
+  delivered_at: Instant | null;
+  read_at: Instant | null;
+  /** When it became FAILED, SKIPPED, CANCELLED or UNCERTAIN. */
+  settled_at: Instant | null;
+}
+
+/** The one identifier that a campaign's message to a lead can have: the campaign's followed by the lead's, 48 hex digits. */
+export function messageId(campaignId: string, leadId: string): string {
+  return campaignId + leadId;
+}
+
+/** Takes a message's identifier apart; null where `id` cannot be one. */
+export function parseMessageId(id: string): { campaignId: string; leadId: string } | null {
+  if (!/^[0-9a-f]{48}$/.test(id)) return null;
+  return { campaignId: id.slice(0, 24), leadId: id.slice(24) };
+}

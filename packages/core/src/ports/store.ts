@@ -1,0 +1,186 @@
+/** Owns the port to the store, in the business's verbs: several small ports, one per noun. Each verb is atomic. */
+import type { Campaign, CampaignStatus } from "../campaign/campaign.ts";
+import type { Instant } from "../instant.ts";
+import type { Lead, LeadInput } from "../lead/lead.ts";
+import type { Message, MessageStatus } from "../message/message.ts";
+import type { Rule } from "../segment/rule.ts";
+import type { Segment } from "../segment/segment.ts";
+import type { CarriedOut, Step } from "./steps.ts";
+
+/** Which part of a list: pages count from 1. */
+export interface PageRequest {
+  page: number;
+  limit: number;
+}
+
+export interface Page<T> {
+  items: T[];
+  /** How many there are on all pages together. */
+  total: number;
+}
+
+export type LeadSortField = "created_at" | "updated_at" | "name" | "total_spend" | "visits" | "last_order_at";
+export interface Sort<F extends string> {
+  by: F;
+  direction: "asc" | "desc";
+}
+
+/** What a bulk import did: `matched` leads are in the store now, `inserted` are new, `modified` were known and have changed. */
+export interface ImportCounts {
+  accepted: number;
+  inserted: number;
+  modified: number;
+  matched: number;
+}
+
+export type LeadChange =
+  | { kind: "changed"; lead: Lead }
+  | { kind: "not_found" }
+  /** Another lead already has this `external_id`. */
+  | { kind: "taken"; field: "external_id"; lead_id: string };
+
+export interface LeadStore {
+  /** Adds or merges leads (encoded by `encodeLeads`), all or none; a lead is recognised as `merge.ts` says. */
+  import(encoded: Uint8Array, now: Instant): Promise<ImportCounts>;
+  /** Adds one lead, or merges it into the one it is recognised as. */
+  add(input: LeadInput, now: Instant): Promise<{ kind: "added" | "merged"; lead: Lead }>;
+  read(id: string): Promise<Lead | null>;
+  /** Replaces the given fields. */
+  change(id: string, input: LeadInput, now: Instant): Promise<LeadChange>;
+  remove(id: string): Promise<boolean>;
+  /** The leads that match `rule` (null: all), in order; equal ones in the order of their identifiers. */
+  list(request: PageRequest & { rule: Rule | null; sort: Sort<LeadSortField>; now: Instant }): Promise<Page<Lead>>;
+}
+
+/** How the engine carries a rule out, in its own words. */
+export interface RulePlan {
+  engine: string;
+  query: string;
+  plan: string[];
+}
+
+export interface SegmentStore {
+  create(segment: Segment): Promise<void>;
+  read(id: string): Promise<Segment | null>;
+  change(id: string, fields: Partial<Pick<Segment, "name" | "owner_user_id" | "rule_ast">>, now: Instant): Promise<Segment | null>;
+  /** Refuses while a campaign that is not finished uses the segment. */
+  remove(id: string): Promise<{ kind: "removed" } | { kind: "not_found" } | { kind: "in_use"; campaigns: string[] }>;
+  list(request: PageRequest): Promise<Page<Segment>>;
+  /** How many leads match `rule`. */
+  count(rule: Rule, now: Instant): Promise<number>;
+  /** The first `limit` leads that match, in the order of their creation. */
+  sample(rule: Rule, limit: number, now: Instant): Promise<Lead[]>;
+  explain(rule: Rule, now: Instant): Promise<RulePlan>;
+}
+
+export interface CampaignStore {
+  create(campaign: Campaign): Promise<void>;
+  read(id: string): Promise<Campaign | null>;
+  /** Changes a campaign that is still a DRAFT. */
+  change(
+    id: string,
+    fields: Partial<Pick<Campaign, "name" | "segment_id" | "message_template" | "expected">>,
+    now: Instant,
+  ): Promise<{ kind: "changed"; campaign: Campaign } | { kind: "not_found" } | { kind: "not_draft"; status: CampaignStatus }>;
+  /** Removes a campaign with its messages, unless it is being sent. */
+  remove(id: string): Promise<{ kind: "removed" } | { kind: "not_found" } | { kind: "in_progress"; status: CampaignStatus }>;
+  /** Newest first. */
+  list(request: PageRequest & { status: CampaignStatus | null }): Promise<Page<Campaign>>;
+}
+
+/** At most `messages` sends in any `windowMs`. */
+export interface RateLimit {
+  messages: number;
+  windowMs: number;
+}
+
+/** A message that one worker may now render and send, with what rendering needs. */
+export interface ClaimedMessage {
+  _id: string;
+  phone: string | null;
+  attempt: number;
+  /** Null where the lead has been deleted since. */
+  lead: Lead | null;
+}
+
+export type Claim =
+  | { kind: "claimed"; template: string; messages: ClaimedMessage[] }
+  /** The channel may send again at `until`. */
+  | { kind: "limited"; until: Instant }
+  /** Nothing in the window can be claimed: all done, somebody else's, or the campaign is not running. */
+  | { kind: "nothing" };
+
+export interface Admission {
+  /** Now SENDING: these must go out at once. */
+  admitted: string[];
+  /** Opted out since they were claimed. */
+  opted_out: string[];
+}
+
+export interface MessageStore {
+  /**
+   * Claims at most `max` pending messages of a running campaign's window, no more than the channel may send now: each
+   * PENDING -> CLAIMED for one worker, whose lease ends after `leaseMs`.
+   */
+  claim(request: {
+    campaign_id: string;
+    channel_id: string;
+    after: string | null;
+    up_to: string;
+    worker: string;
+    max: number;
+    rate: RateLimit | null;
+    leaseMs: number;
+    now: Instant;
+  }): Promise<Claim>;
+  /**
+   * CLAIMED -> SENDING with the text that goes out, for those that are still the worker's, whose campaign still runs, whose
+   * lead has not opted out, and for which the channel's rate has room; counts them against the rate. What is not admitted stays
+   * as it is.
+   */
+  admit(request: {
+    channel_id: string;
+    worker: string;
+    messages: readonly { _id: string; attempt: number; text: string }[];
+    rate: RateLimit | null;
+    now: Instant;
+  }): Promise<Admission>;
+  read(id: string): Promise<Message | null>;
+  /** The messages of a campaign in the order of their leads. */
+  ofCampaign(campaignId: string, request: PageRequest & { status: MessageStatus | null }): Promise<Page<Message>>;
+  /** The messages to one lead, newest first, at most `limit`. */
+  ofLead(leadId: string, limit: number): Promise<Message[]>;
+  /** How many messages of running campaigns on the channel have not gone out yet. */
+  waiting(channelId: string): Promise<number>;
+  /** How much of `rate` the channel has used, and when the oldest of that no longer counts. */
+  rateUse(channelId: string, rate: RateLimit, now: Instant): Promise<{ used: number; resetAt: Instant }>;
+}
+
+/** A running process and its last sign of life. */
+export interface ProcessSign {
+  _id: string;
+  role: "backend" | "workers";
+  seen_at: Instant;
+  /** What the process says of its parts, such as `{"jobExpander":"running"}`. */
+  detail: Record<string, string>;
+}
+
+export interface ProcessStore {
+  sign(sign: ProcessSign): Promise<void>;
+  gone(id: string): Promise<void>;
+  /** The processes seen since `since`. */
+  seenSince(since: Instant): Promise<ProcessSign[]>;
+}
+
+export interface Store {
+  leads: LeadStore;
+  segments: SegmentStore;
+  campaigns: CampaignStore;
+  messages: MessageStore;
+  processes: ProcessStore;
+  /** Carries out steps in one transaction. Called by event buses, which publish what they raise. */
+  carryOut<const S extends readonly Step[]>(steps: S): Promise<CarriedOut<S>>;
+  /** Rejects with an `AppError` where the store cannot be reached. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}

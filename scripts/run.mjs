@@ -1,0 +1,104 @@
+/**
+ * Runs a file of this repository with the Node that package.json pins, after installing what is missing:
+ * `node scripts/run.mjs [--watch] [file [argument...]]`, the file relative to the root, which is also where it runs.
+ * `--watch` starts it again when a source changes. Without a file it only installs.
+ */
+import { spawn } from "node:child_process";
+import { readdirSync, statSync } from "node:fs";
+import { constants } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { installMissing, root, runtime } from "./install.mjs";
+
+const isWatching = process.argv[2] === "--watch";
+const [file, ...fileArguments] = process.argv.slice(isWatching ? 3 : 2);
+
+const echoMs = 1000;
+const pollMs = 500;
+const gracefulStopMs = 15_000;
+
+const stopping = new AbortController();
+let child;
+let childSignalledAt = 0;
+
+process.on("SIGINT", stop);
+process.on("SIGTERM", stop);
+process.on("SIGHUP", () => stop("SIGTERM"));
+if (process.env.npm_lifecycle_event) await import("./leash.mjs");
+
+try {
+  await installMissing(stopping.signal);
+  if (!file) process.exit(0);
+  process.exit(await (isWatching ? runAndWatch() : run()));
+} catch (error) {
+  console.error(`mini-crm: ${error.message}`);
+  process.exit(stopping.signal.aborted ? exitCodeOf(stopping.signal.reason) : 1);
+}
+
+/** Resolves to the file's exit code. */
+function run() {
+  // In a session of its own the child hears Ctrl-C from here only: the terminal, npm and this process would each deliver it,
+  // and a service takes the second for impatience. The leash is for a `kill -9` of this process.
+  const nodeArguments = ["--import", new URL("leash.mjs", import.meta.url).href, file, ...fileArguments];
+  const started = spawn(runtime, nodeArguments, { cwd: root, stdio: "inherit", detached: true });
+  child = started;
+  return new Promise((resolve, reject) => {
+    started.once("error", (cause) => reject(new Error(`${cause.message}; delete node_modules and start again`, { cause })));
+    started.once("exit", (code, signal) => resolve(code ?? exitCodeOf(signal)));
+  });
+}
+
+/** Runs the file again after every change of the sources, until this process is told to stop; resolves to the last exit code. */
+async function runAndWatch() {
+  let exit;
+  do {
+    const sources = fingerprintOfSources();
+    exit = run();
+    const change = changeFrom(sources);
+    const code = await Promise.race([exit, change]);
+    if (code !== undefined && !stopping.signal.aborted) {
+      console.error(`mini-crm: ended with exit code ${code}; starts again when a source changes`);
+      await change;
+    }
+    if (!stopping.signal.aborted) await endForRestart(exit);
+  } while (!stopping.signal.aborted);
+  return exit;
+}
+
+async function endForRestart(exit) {
+  console.error("mini-crm: a source changed; starting again");
+  signalChild("SIGTERM");
+  const timer = setTimeout(() => child.kill("SIGKILL"), gracefulStopMs);
+  await exit;
+  clearTimeout(timer);
+}
+
+/** Polls, because watching directories on Linux loses those that are replaced, as `git checkout` does. Ends also on a stop. */
+async function changeFrom(sources) {
+  while (!stopping.signal.aborted && fingerprintOfSources() === sources) await sleep(pollMs);
+}
+
+/** Of all sources, not only of what the main thread has imported: worker threads import too. */
+function fingerprintOfSources() {
+  const paths = ["backend", "cli", "packages", "workers"].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true }).map((name) => join(root, folder, name)),
+  );
+  const sources = paths.filter((path) => /[/\\]src[/\\]/.test(path) && !/\.test\.ts$|[/\\]node_modules[/\\]/.test(path));
+  return sources.map((path) => `${path} ${statSync(path, { throwIfNoEntry: false })?.mtimeMs}`).join("\n");
+}
+
+function stop(signal) {
+  stopping.abort(signal);
+  // Ctrl-C reaches this process from the terminal and again from npm; only a later one is a person's impatience.
+  if (Date.now() - childSignalledAt > echoMs) signalChild(signal);
+}
+
+function signalChild(signal) {
+  childSignalledAt = Date.now();
+  child?.kill(signal);
+}
+
+/** As a shell counts a process that a signal ended. */
+function exitCodeOf(signal) {
+  return 128 + constants.signals[signal];
+}
