@@ -37,7 +37,7 @@ function isInstalled() {
 
 async function install(abort) {
   console.error("mini-crm: installing what package-lock.json lists (about a minute, only this once)");
-  const { code, output } = await npm(["ci", "--include=dev", "--no-audit", "--no-fund"], abort);
+  const { code, output } = await npm(["ci", "--include=dev", "--no-audit", "--no-fund", "--fetch-retry-maxtimeout=10000"], abort);
   if (abort.aborted) throw new Error("the installation was stopped; the next start begins it again");
   if (code !== 0) throw new Error(`${output}\n${whyNpmFailed(output)}`);
   if (existsSync(runtime)) return;
@@ -60,6 +60,8 @@ function npm(args, abort) {
     const child = spawn("npm", args, { cwd: root, env: environmentForNpm(), stdio: ["ignore", "pipe", "pipe"] });
     let output = "";
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (output += chunk));
+    // npm outlives a `kill -9` of this process, and then still owns the lock.
+    if (child.pid) own(lock, child.pid);
     abort.addEventListener("abort", () => child.kill("SIGTERM"), { once: true });
     child.once("error", (cause) => reject(new Error(`npm could not be started: ${cause.message}`, { cause })));
     child.once("close", (code) => resolve({ code, output }));
@@ -76,14 +78,14 @@ function environmentForNpm() {
 }
 
 /**
- * The lock is a directory with one file in it, named for the process that owns it. A rename brings it into being with the file
- * inside, and succeeds only over a missing or an empty directory: so anybody may remove a dead owner's file at any moment
- * without taking the lock from a living one.
+ * The lock is a directory with a file for each process that owns it, named by its id. A rename brings it into being with the
+ * first file inside, and succeeds only over a missing or an empty directory: so anybody may remove a dead owner's file at
+ * any moment without taking the lock from a living one.
  */
 async function acquireLock(abort) {
   const mine = `${lock}-${process.pid}`;
   mkdirSync(mine, { recursive: true });
-  writeFileSync(join(mine, String(process.pid)), "");
+  own(mine, process.pid);
   const deadline = Date.now() + waitForOthersMs;
   let isWaiting = false;
   try {
@@ -102,7 +104,12 @@ async function acquireLock(abort) {
 
 function releaseLock() {
   rmSync(join(lock, String(process.pid)), { force: true });
+  removeDeadOwners();
   ignoring(["ENOENT", "ENOTEMPTY"], () => rmdirSync(lock));
+}
+
+function own(directory, pid) {
+  writeFileSync(join(directory, String(pid)), "");
 }
 
 function removeDeadOwners() {

@@ -21,7 +21,7 @@ export function expand(connection: Connection, input: ExpandInput): Stepped<Step
   }
   if (campaign.expanded) {
     const window = windowOf(connection, campaign._id, null, AFTER_ALL_LEADS, campaign.counts.PENDING);
-    return { result: { kind: "expanded", written: 0, last: true }, raised: window === null ? [] : [window] };
+    return { result: { kind: "expanded", written: 0, last: false }, raised: window === null ? [] : [window] };
   }
 
   const after = input.after ?? "";

@@ -1,6 +1,7 @@
 /** Owns the verbs on leads: recognise, import, read, change, remove, list. */
 import type { Instant } from "@mini-crm/core/instant";
 import type { Lead, LeadInput } from "@mini-crm/core/lead/lead";
+import { recognise } from "@mini-crm/core/lead/identity";
 import { mergeLead, newLead, replaceFields } from "@mini-crm/core/lead/merge";
 import { decodeLeads } from "@mini-crm/core/lead/read-leads";
 import type { ImportCounts, LeadChange, LeadSortField, Page, PageRequest, Sort } from "@mini-crm/core/ports/store";
@@ -45,7 +46,8 @@ export function leadVerbs(connection: Connection, newId: () => string) {
         if (known === null) return { kind: "not_found" };
         const owner = input.external_id ? leadWithExternalId(connection, input.external_id) : null;
         if (owner !== null && owner !== id) return { kind: "taken", field: "external_id", lead_id: owner };
-        const lead = replaceFields(known, input, now);
+        const { lead, changed } = replaceFields(known, input, now);
+        if (!changed) return { kind: "changed", lead };
         deleteContacts(connection, known);
         updateLead(connection, lead);
         for (const { kind, value } of contactsOf(lead)) insertContact(connection, kind, value, id);
@@ -74,8 +76,7 @@ function leadWithExternalId(connection: Connection, externalId: string): string 
 }
 
 /**
- * Merges each input into the lead that it is recognised as (by `external_id`, else by a shared phone, else by a shared e-mail
- * address, but never as somebody with another `external_id`), or adds a lead. New rows are written at the end, contacts in the
+ * Merges each input into the lead that it is recognised as, or adds a lead. New rows are written at the end, contacts in the
  * order of their index: half of an import's time is index pages, and sorted they are touched once.
  */
 function importAll(connection: Connection, inputs: readonly LeadInput[], newId: () => string, now: Instant) {
@@ -87,15 +88,8 @@ function importAll(connection: Connection, inputs: readonly LeadInput[], newId: 
 
   const shared = new Set<string>();
 
-  const recognise = (input: LeadInput): Lead | null => {
-    for (const id of candidates(connection, freshByContact, input)) {
-      const lead = fresh.get(id) ?? readLead(connection, id);
-      if (lead === null) continue;
-      if (!input.external_id || lead.external_id === null || lead.external_id === input.external_id) return lead;
-      for (const phone of lead.phones) shared.add(phone);
-    }
-    return null;
-  };
+  const read = (id: string): Lead | null => fresh.get(id) ?? readLead(connection, id);
+
   const remember = (lead: Lead): void => {
     fresh.set(lead._id, lead);
     for (const key of identityKeys(lead)) {
@@ -106,7 +100,9 @@ function importAll(connection: Connection, inputs: readonly LeadInput[], newId: 
   };
 
   for (const input of inputs) {
-    const known = recognise(input);
+    const candidates = [...candidateIds(connection, freshByContact, input)].map(read).filter((lead) => lead !== null);
+    const known = recognise(input, candidates);
+    for (const other of candidates) if (other !== known) for (const phone of other.phones) shared.add(phone);
     if (known === null) {
       const lead = newLead(input, newId(), now);
       remember(lead);
@@ -148,23 +144,29 @@ function markSharedPhones(connection: Connection, phones: Iterable<string>): voi
   }
 }
 
-/** Who `input` may be, the strongest sign first; the oldest lead first where several share a number or an address. */
-function* candidates(connection: Connection, freshByContact: Map<string, string[]>, input: LeadInput): Generator<string> {
+/** Everybody who shares an `external_id`, a phone or an e-mail address with `input`; nobody twice. */
+function candidateIds(connection: Connection, freshByContact: Map<string, string[]>, input: LeadInput): Set<string> {
+  const ids = new Set<string>();
   if (input.external_id) {
     const stored = leadWithExternalId(connection, input.external_id);
-    if (stored !== null) yield stored;
-    yield* freshByContact.get(`external_id ${input.external_id}`) ?? [];
+    if (stored !== null) ids.add(stored);
+    for (const id of freshByContact.get(`external_id ${input.external_id}`) ?? []) ids.add(id);
   }
-  for (const contact of [...contactList("phone", input.phones), ...contactList("email", input.emails)]) {
-    const rows = connection.all(
-      "SELECT lead_id FROM lead_contact WHERE kind = ? AND value = ? ORDER BY lead_id LIMIT 50",
-      contact.kind,
-      contact.value,
+  for (const { kind, value } of [...contactList("phone", input.phones), ...contactList("email", input.emails)]) {
+    const holders = connection.all(
+      "SELECT lead_id FROM lead_contact WHERE kind = ? AND value = ? ORDER BY lead_id LIMIT ?",
+      kind,
+      value,
+      MOST_HOLDERS,
     );
-    for (const row of rows) yield text(row, "lead_id");
-    yield* freshByContact.get(`${contact.kind} ${contact.value}`) ?? [];
+    for (const row of holders) ids.add(text(row, "lead_id"));
+    for (const id of freshByContact.get(`${kind} ${value}`) ?? []) ids.add(id);
   }
+  return ids;
 }
+
+/** How many leads with one number or address are looked at. */
+const MOST_HOLDERS = 50;
 
 function contactList(kind: ContactKind, values: readonly string[] | undefined): Contact[] {
   return values === undefined ? [] : values.map((value) => ({ kind, value }));

@@ -112,6 +112,7 @@ function claim(connection: Connection, request: ClaimRequest): Claim {
   const messages = rows.map(
     (row): ClaimedMessage => ({
       _id: messageId(request.campaign_id, text(row, "message_lead_id")),
+      lead_id: text(row, "message_lead_id"),
       phone: textOrNull(row, "phone"),
       attempt: number(row, "attempt") + 1,
       lead: row["_id"] === null ? null : leadOf(row),

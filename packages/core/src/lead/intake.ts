@@ -118,7 +118,9 @@ function readText(value: unknown, field: string, maxChars: number, reading: Read
   if (typeof value !== "string") return report(reading, field, "type", "must be a text in quotes");
   const text = value.trim();
   if (text === "") return null;
-  if (text.length > maxChars) return report(reading, field, "max_length", `has ${text.length} characters: keep it to ${maxChars}`);
+  if (text.length > maxChars) {
+    return report(reading, field, "max_length", `has ${text.length} characters: keep it to ${maxChars}`);
+  }
   if (isStorableText(text)) return text;
   return report(reading, field, "text", `holds a NUL character or half a character: take it out of ${quote(text)}`);
 }
@@ -164,7 +166,7 @@ function readTag(value: unknown, field: string, reading: Reading): string | null
 
 function readNumber(value: unknown, field: string, reading: Reading): number | null {
   if (value === null) return null;
-  if (typeof value !== "number") return report(reading, field, "type", "must be a number without quotes, such as 1500.50");
+  if (typeof value !== "number") return report(reading, field, "type", "must be a number without quotes, such as 8");
   return Number.isFinite(value) ? value : report(reading, field, "range", "is too large to be kept: write a smaller number");
 }
 
@@ -178,7 +180,12 @@ function readTime(value: unknown, field: string, reading: Reading): Instant | nu
   if (value === null || value === "") return null;
   const time = typeof value === "string" ? parseIsoTime(value.trim()) : null;
   if (time === null) {
-    return report(reading, field, "time", 'must be a date or a time with its zone, such as "2025-01-10" or "2025-01-10T10:00:00Z"');
+    return report(
+      reading,
+      field,
+      "time",
+      'must be a date or a time with its zone, such as "2025-01-10" or "2025-01-10T10:00:00Z"',
+    );
   }
   if (time >= EARLIEST_TIME && time < LATEST_TIME) return time;
   return report(reading, field, "range", "must be between the years 1900 and 2199: check the year");
@@ -188,7 +195,9 @@ function readTimeZone(value: unknown, field: string, reading: Reading): string |
   const text = readText(value, field, LEAD_LIMITS.timezoneChars, reading);
   if (text === null) return null;
   const name = ianaTimeZone(text);
-  return name ?? report(reading, field, "time_zone", `must be the name of a time zone such as "Europe/Berlin", not ${quote(text)}`);
+  return (
+    name ?? report(reading, field, "time_zone", `must be the name of a time zone such as "Europe/Berlin", not ${quote(text)}`)
+  );
 }
 
 function readConsent(value: unknown, reading: Reading): Consent {
@@ -229,7 +238,8 @@ function reportUnknownField(field: string, reading: Reading): void {
     report(reading, field, "read_only", "is given by the system: leave it out");
   } else {
     const meant = closest(field, FIELDS);
-    const advice = meant === null ? "put anything else under `metadata`" : `did you mean \`${meant}\`? Put anything else under \`metadata\``;
+    const advice =
+      meant === null ? "put anything else under `metadata`" : `did you mean \`${meant}\`? Put anything else under \`metadata\``;
     const message = `Unknown field ${quote(field)}: ${advice}.`;
     reading.problems.push({ field: clip(field), rule: "unknown_field", message });
   }

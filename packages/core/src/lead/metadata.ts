@@ -1,5 +1,5 @@
 /** Owns what a lead's metadata may hold: any JSON object that every engine can store and search, within bounds. */
-import { isJsonObject, type JsonObject, type JsonValue } from "../json.ts";
+import type { JsonObject, JsonValue } from "../json.ts";
 import type { Problem } from "../problem.ts";
 import { clip, isStorableText, quote } from "../text.ts";
 import { LEAD_LIMITS } from "./lead.ts";

@@ -95,7 +95,9 @@ describe("the ninth digit of Brazil's mobile numbers", () => {
   });
 
   test("makes both spellings of any mobile number one", () => {
-    const areaCode = fc.integer({ min: 1, max: 9 }).chain((tens) => fc.integer({ min: 1, max: 9 }).map((ones) => tens * 10 + ones));
+    const areaCode = fc
+      .integer({ min: 1, max: 9 })
+      .chain((tens) => fc.integer({ min: 1, max: 9 }).map((ones) => tens * 10 + ones));
     fc.assert(
       fc.property(areaCode, fc.integer({ min: 60_000_000, max: 99_999_999 }), (area, number) => {
         expect(phoneOf(`+55${area}${number}`)).toBe(phoneOf(`+55${area}9${number}`));
@@ -111,7 +113,9 @@ describe("the one spelling", () => {
   const phone = fc
     .oneof(
       fc.tuple(fc.integer({ min: 1, max: 9 }), digits(6, 14)).map(([first, rest]) => `${first}${rest}`),
-      fc.tuple(country, fc.constantFrom("", "0", "00"), digits(4, 10)).map((parts) => getCountryCallingCode(parts[0]) + parts[1] + parts[2]),
+      fc
+        .tuple(country, fc.constantFrom("", "0", "00"), digits(4, 10))
+        .map((parts) => getCountryCallingCode(parts[0]) + parts[1] + parts[2]),
     )
     .map((number) => `+${number}`)
     .filter((number) => /^\+\d{7,15}$/.test(number));
@@ -120,7 +124,7 @@ describe("the one spelling", () => {
   test("is the same for plain digits and for any way to write them", () => {
     fc.assert(
       fc.property(phone, fc.array(separator, { minLength: 16, maxLength: 16 }), fc.boolean(), (plain, marks, zeros) => {
-        const spaced = [...plain.slice(1)].map((digit, index) => digit + (marks[index] ?? "")).join("");
+        const spaced = Array.from(plain.slice(1), (digit, index) => digit + (marks[index] ?? "")).join("");
         expect(phoneOf((zeros ? "00 " : "+ ") + spaced)).toBe(phoneOf(plain));
       }),
       { numRuns: 1000 },

@@ -20,8 +20,8 @@ export type LeadsRead =
   | { kind: "refused"; problem: Problem };
 
 /**
- * Reads the body `{"leads": [...]}`, UTF-8 bytes. Good rows are read although others are rejected: see `readLead`. Takes about
- * 4 µs a lead, in one piece, so it belongs on a thread that nobody waits on.
+ * Reads the body `{"leads": [...]}`, UTF-8 bytes. Good rows are read although others are rejected: see `readLead`. Takes some
+ * 5 µs a lead, in one piece, so it belongs on a thread that nobody waits on.
  */
 export function readLeads(body: Uint8Array, defaultCountry?: Country): LeadsRead {
   const text = textOf(body);
@@ -47,6 +47,18 @@ export function encodeLeads(leads: readonly LeadInput[]): Uint8Array<ArrayBuffer
 /** Reads what `encodeLeads` wrote, and nothing else: the leads are not checked again. */
 export function decodeLeads(bytes: Uint8Array): LeadInput[] {
   return JSON.parse(new TextDecoder().decode(bytes));
+}
+
+/** As `LeadsRead`, with the good leads encoded, and how many they are. */
+export type EncodedLeads =
+  | { kind: "read"; accepted: number; encoded: Uint8Array<ArrayBuffer>; rejected: RejectedLead[] }
+  | Extract<LeadsRead, { kind: "refused" }>;
+
+/** Reads a bulk body as `readLeads` does, ready for the store's `import`. */
+export function readEncodedLeads(body: Uint8Array, defaultCountry?: Country): EncodedLeads {
+  const read = readLeads(body, defaultCountry);
+  if (read.kind === "refused") return read;
+  return { kind: "read", accepted: read.leads.length, encoded: encodeLeads(read.leads), rejected: read.rejected };
 }
 
 function readRows(rows: readonly unknown[], defaultCountry: Country | undefined): LeadsRead {

@@ -20,8 +20,8 @@ export interface StepTable {
   };
   /**
    * Writes the message rows of the next window of leads after `after`, one per matching lead, once; raises a look at the
-   * window's pending messages and, unless it was the last window, the job of the next one. Doing it again writes nothing new
-   * and raises the same.
+   * window's pending messages and, unless it was the last window, the job of the next one. Doing it again writes nothing new;
+   * `last` is true once a campaign. Of an audience that is already written down it only raises a look at all that is pending.
    */
   expand: {
     input: { campaign_id: string; after: string | null; leadsPerWindow: number; now: Instant };

@@ -97,6 +97,7 @@ export interface RateLimit {
 /** A message that one worker may now render and send, with what rendering needs. */
 export interface ClaimedMessage {
   _id: string;
+  lead_id: string;
   phone: string | null;
   attempt: number;
   /** Null where the lead has been deleted since. */

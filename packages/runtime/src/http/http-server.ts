@@ -1,13 +1,14 @@
 /** Owns what every HTTP server of the product has in common: validation, error envelope, request log, API key, limits. */
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from "@fastify/type-provider-typebox";
+import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController, type RawServerDefault } from "fastify";
 import { requireApiKey } from "./api-key.ts";
 import { refuseBrokenRequest } from "./broken-request.ts";
 import { answerError } from "./error-answers.ts";
 import { acceptJson } from "./json-body.ts";
 import { logRequests } from "./request-log.ts";
+import { compileValidator } from "./request-validator.ts";
 import { refuseUnknownRoutes } from "./unknown-routes.ts";
 
 export type HttpServer = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, TypeBoxTypeProvider>;
@@ -40,7 +41,7 @@ export function createHttpServer({ log, apiKey, bodyLimitBytes }: HttpServerOpti
     clientErrorHandler: refuseBrokenRequest,
   }).withTypeProvider<TypeBoxTypeProvider>();
 
-  app.setValidatorCompiler(TypeBoxValidatorCompiler);
+  app.setValidatorCompiler(compileValidator);
   // Schemas of answers document and type them; the answers themselves are plain JSON, so that no field is lost on the way.
   app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
   app.setErrorHandler(answerError);

@@ -1,58 +1,64 @@
 /** Owns the translation of schema violations into problems that a person can act on. */
 import type { Problem } from "@mini-crm/core/problem";
+import { clip } from "@mini-crm/core/text";
 import type { FastifySchemaValidationError } from "fastify";
 
-/** The most problems that one answer lists. */
-const MAX_PROBLEMS = 20;
+type Violation = FastifySchemaValidationError;
 
 /** Turns TypeBox's violations of a request's `part` (`body`, `querystring`, `params`) into at most one problem per field. */
-export function problemsOf(violations: readonly FastifySchemaValidationError[], part: string): Problem[] {
-  const alternatives = violations.filter(({ keyword }) => keyword === "anyOf").map(({ schemaPath }) => `${schemaPath}/anyOf/`);
-  const told = violations.filter(({ keyword, schemaPath }) => {
-    return keyword !== "boolean" && !alternatives.some((prefix) => schemaPath.startsWith(prefix));
-  });
+export function problemsOf(violations: readonly Violation[], part: string): Problem[] {
+  const choices = violations.filter(({ keyword }) => keyword === "anyOf").map(alternativesOf);
   const problems = new Map<string, Problem>();
-  for (const violation of told) {
-    for (const problem of problemsIn(violation, violations, part)) {
-      if (problems.size < MAX_PROBLEMS && !problems.has(problem.field)) problems.set(problem.field, problem);
+  for (const violation of violations) {
+    // What each alternative of a choice lacks is told by the choice.
+    if (choices.some((prefix) => violation.schemaPath.startsWith(prefix))) continue;
+    for (const problem of problemsIn(violation, violations, noun(part))) {
+      if (!problems.has(problem.field)) problems.set(problem.field, problem);
     }
   }
   return [...problems.values()];
 }
 
-function problemsIn(violation: FastifySchemaValidationError, all: readonly FastifySchemaValidationError[], part: string): Problem[] {
-  const { keyword, params } = violation;
+function problemsIn(violation: Violation, all: readonly Violation[], part: string): Problem[] {
+  const { keyword, params, schemaPath } = violation;
   const at = fieldAt(violation.instancePath);
+  const subject = at === "" ? `The ${part}` : quoted(at);
   switch (keyword) {
+    // TypeBox tells of every unknown field by itself before it tells of all together; one of both is enough.
     case "additionalProperties":
-      return names(params["additionalProperties"]).map((name) => ({
-        field: within(at, name),
-        rule: "unknown_field",
-        message: `${short(within(at, name))} is not a field of this ${noun(part)}: leave it out, or check its spelling.`,
-      }));
+      return [];
+    case "boolean":
+      if (!schemaPath.endsWith("/additionalProperties")) break;
+      return [
+        { field: at, rule: "unknown_field", message: `${subject} is not a field of this ${part}: leave it out, or check its spelling.` },
+      ];
     case "required":
-      return names(params["requiredProperties"]).map((name) => ({
-        field: within(at, name),
-        rule: "required",
-        message: `${short(within(at, name))} is required: add it to the ${noun(part)}.`,
-      }));
-    default:
-      return [{ field: at, rule: ruleName(keyword), message: `${at === "" ? `The ${noun(part)}` : short(at)} ${demand(violation, all)}.` }];
+      return names(params["requiredProperties"]).map((name) => {
+        const field = within(at, name);
+        return { field, rule: "required", message: `${quoted(field)} is required: add it to the ${part}.` };
+      });
   }
+  return [{ field: at, rule: ruleName(keyword), message: `${subject} ${demand(violation, all)}.` }];
+}
+
+function alternativesOf({ schemaPath }: Violation): string {
+  return `${schemaPath}/anyOf/`;
 }
 
 /** The rest of a sentence that begins with the field: what it must be. */
-function demand(violation: FastifySchemaValidationError, all: readonly FastifySchemaValidationError[]): string {
+function demand(violation: Violation, all: readonly Violation[]): string {
   const { keyword, params } = violation;
   const limit = String(params["limit"]);
   switch (keyword) {
     case "type":
       return `must be ${kind(params["type"])}`;
+    case "const":
+      return `must be ${JSON.stringify(params["allowedValue"])}`;
     case "enum":
       return `must be one of ${names(params["allowedValues"]).join(", ")}`;
     case "anyOf": {
-      const branches = all.filter(({ schemaPath }) => schemaPath.startsWith(`${violation.schemaPath}/anyOf/`));
-      return `must be ${[...new Set(branches.map(alternative))].join(" or ")}`;
+      const alternatives = all.filter(({ schemaPath }) => schemaPath.startsWith(alternativesOf(violation)));
+      return [...new Set(alternatives.map((one) => demand(one, all)))].join(" or ");
     }
     case "minLength":
       return limit === "1" ? "must not be empty" : `must have at least ${limit} characters`;
@@ -69,12 +75,6 @@ function demand(violation: FastifySchemaValidationError, all: readonly FastifySc
     default:
       return violation.message ?? "is not valid";
   }
-}
-
-function alternative({ keyword, params, message }: FastifySchemaValidationError): string {
-  if (keyword === "type") return kind(params["type"]);
-  if (keyword === "const") return JSON.stringify(params["allowedValue"]);
-  return message ?? keyword;
 }
 
 const KINDS: Record<string, string> = {
@@ -121,11 +121,11 @@ function within(outer: string, name: string): string {
   return outer === "" ? name : `${outer}.${name}`;
 }
 
-/** A name that came from outside, cut to what a message can show. */
-function short(name: string): string {
-  return name.length <= 80 ? name : `${name.slice(0, 80)}…`;
+/** A field as messages show it; unknown fields have names from outside, which may be long. */
+function quoted(field: string): string {
+  return `\`${clip(field)}\``;
 }
 
 function names(value: unknown): string[] {
-  return (Array.isArray(value) ? value : [value]).slice(0, MAX_PROBLEMS).map(String);
+  return [value].flat().map(String);
 }

@@ -1,0 +1,36 @@
+/** Owns the backend's HTTP server, put together of its routes. */
+import { createHttpServer, type HttpServer } from "@mini-crm/runtime/http/http-server";
+import type { BackendDeps } from "./deps.ts";
+import { documentRoutes } from "./plugins/docs.ts";
+import { campaignRunRoutes } from "./routes/campaign-run.ts";
+import { campaignRoutes } from "./routes/campaigns.ts";
+import { deliveryRoutes } from "./routes/delivery.ts";
+import { healthRoutes } from "./routes/health.ts";
+import { leadRoutes } from "./routes/leads.ts";
+import { leadBulkRoutes } from "./routes/leads-bulk.ts";
+import { messageRoutes } from "./routes/messages.ts";
+import { segmentRoutes } from "./routes/segments.ts";
+import { statusRoutes } from "./routes/status.ts";
+
+const BODY_LIMIT_BYTES = 1024 * 1024;
+
+/** Returns the backend's server with all its routes; it does not listen yet. Closing it leaves `deps` open. */
+export async function buildBackend(deps: BackendDeps): Promise<HttpServer> {
+  const app = createHttpServer({ log: deps.log, apiKey: deps.apiKey, bodyLimitBytes: BODY_LIMIT_BYTES });
+  await documentRoutes(app, deps);
+  healthRoutes(app, deps);
+  await app.register(
+    async (api: HttpServer) => {
+      statusRoutes(api, deps);
+      leadRoutes(api, deps);
+      await api.register(async (bulk: HttpServer) => leadBulkRoutes(bulk, deps));
+      segmentRoutes(api, deps);
+      campaignRoutes(api, deps);
+      campaignRunRoutes(api, deps);
+      deliveryRoutes(api, deps);
+      messageRoutes(api, deps);
+    },
+    { prefix: "/api/v1" },
+  );
+  return app;
+}

@@ -1,0 +1,28 @@
+/** Owns the list of what the backend needs from outside. */
+import type { Instant } from "@mini-crm/core/instant";
+import type { EncodedLeads } from "@mini-crm/core/lead/read-leads";
+import type { Clock } from "@mini-crm/core/ports/clock";
+import type { EventBus } from "@mini-crm/core/ports/event-bus";
+import type { Store } from "@mini-crm/core/ports/store";
+import type { Rule } from "@mini-crm/core/segment/rule";
+import type { FastifyBaseLogger } from "fastify";
+
+export interface BackendDeps {
+  store: Store;
+  bus: EventBus;
+  clock: Clock;
+  log: FastifyBaseLogger;
+  /** A new identifier for a segment or a campaign. */
+  newId: () => string;
+  /** Reads a bulk body, on a thread of its own. */
+  readLeads: (body: Uint8Array) => Promise<EncodedLeads>;
+  /** A rule as the MongoDB query that means the same, whichever engine runs it. */
+  ruleAsMongoQuery: (rule: Rule, now: Instant) => unknown;
+  /** The channel that a new campaign sends through. */
+  defaultChannelId: string;
+  /** Null lets everybody call. */
+  apiKey: string | null;
+  /** Which engine plays each role, such as `sqlite` and `embedded`. */
+  engines: { database: string; eventBus: string };
+  version: string;
+}

@@ -1,0 +1,39 @@
+/** Owns the API's documentation: OpenAPI made of the routes' own schemas, and a page to read it at /docs. */
+import { fastifySwagger } from "@fastify/swagger";
+import { fastifySwaggerUi } from "@fastify/swagger-ui";
+import type { HttpServer } from "@mini-crm/runtime/http/http-server";
+
+/** Only what the page itself serves may run or be loaded; without `upgrade-insecure-requests`, so that plain HTTP works. */
+const CONTENT_SECURITY_POLICY = [
+  "default-src 'self'",
+  "img-src 'self' data:",
+  "style-src 'self' 'unsafe-inline'",
+  "object-src 'none'",
+  "base-uri 'none'",
+  "frame-ancestors 'none'",
+].join("; ");
+
+/** Documents every route that is declared afterwards. The page needs the API key wherever the routes do. */
+export async function documentRoutes(app: HttpServer, { version, apiKey }: { version: string; apiKey: string | null }): Promise<void> {
+  await app.register(fastifySwagger, {
+    openapi: {
+      openapi: "3.1.0",
+      info: { title: "Mini CRM", description: "Leads, segments, campaigns, and a ledger of who got what.", version },
+      tags: [
+        { name: "leads", description: "The people one can write to" },
+        { name: "segments", description: "Audiences, described by rules" },
+        { name: "campaigns", description: "A message for everyone in a segment" },
+        { name: "delivery", description: "Who got it, who did not, and why" },
+        { name: "system", description: "The service itself" },
+      ],
+      components: {
+        securitySchemes: {
+          bearer: { type: "http", scheme: "bearer" },
+          key: { type: "apiKey", in: "header", name: "X-API-Key" },
+        },
+      },
+      ...(apiKey === null ? {} : { security: [{ bearer: [] }, { key: [] }] }),
+    },
+  });
+  await app.register(fastifySwaggerUi, { routePrefix: "/docs", staticCSP: CONTENT_SECURITY_POLICY });
+}

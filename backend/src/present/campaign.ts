@@ -1,0 +1,35 @@
+/** Owns how a campaign and its ledger are shown. */
+import { type Campaign, ledgerOf } from "@mini-crm/core/campaign/campaign";
+import type { CampaignJson } from "@mini-crm/wire/campaign";
+import type { StatusBreakdown } from "@mini-crm/wire/delivery";
+import { iso, isoOrNull } from "./time.ts";
+
+export function campaignJson(campaign: Campaign): CampaignJson {
+  const { frozen, expected, expanded, counts, last_sent_at, ...shown } = campaign;
+  return {
+    ...shown,
+    stats: ledgerOf(campaign),
+    created_at: iso(campaign.created_at),
+    updated_at: iso(campaign.updated_at),
+    started_at: isoOrNull(campaign.started_at),
+    completed_at: isoOrNull(campaign.completed_at),
+  };
+}
+
+/** The messages of a campaign by status. One that was never run has none, however many its segment has. */
+export function breakdownOf(campaign: Campaign): { totalMessages: number; statusBreakdown: StatusBreakdown } {
+  const ledger = ledgerOf(campaign.frozen === null ? { ...campaign, expected: 0 } : campaign);
+  return {
+    totalMessages: ledger.audience,
+    statusBreakdown: {
+      SENT: ledger.sent,
+      DELIVERED: ledger.delivered,
+      READ: ledger.read,
+      FAILED: ledger.failed,
+      SKIPPED: ledger.skipped,
+      UNCERTAIN: ledger.uncertain,
+      CANCELLED: ledger.cancelled,
+      PENDING: ledger.pending,
+    },
+  };
+}

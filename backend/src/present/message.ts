@@ -1,0 +1,16 @@
+/** Owns how a message is shown. */
+import type { Message } from "@mini-crm/core/message/message";
+import type { MessageJson } from "@mini-crm/wire/message";
+import { iso, isoOrNull } from "./time.ts";
+
+export function messageJson(message: Message): MessageJson {
+  return {
+    ...message,
+    created_at: iso(message.created_at),
+    sending_at: isoOrNull(message.sending_at),
+    sent_at: isoOrNull(message.sent_at),
+    delivered_at: isoOrNull(message.delivered_at),
+    read_at: isoOrNull(message.read_at),
+    settled_at: isoOrNull(message.settled_at),
+  };
+}

@@ -1,0 +1,164 @@
+/** Owns the routes under /api/v1/campaigns that write, read and remove campaigns. */
+import { unreachable } from "@mini-crm/core/app-error";
+import { type Campaign, noMessages } from "@mini-crm/core/campaign/campaign";
+import type { Clock } from "@mini-crm/core/ports/clock";
+import type { Store } from "@mini-crm/core/ports/store";
+import type { Segment } from "@mini-crm/core/segment/segment";
+import { parseTemplate } from "@mini-crm/core/template/template";
+import type { HttpServer } from "@mini-crm/runtime/http/http-server";
+import { invalidInput } from "@mini-crm/runtime/http/refusal";
+import { CampaignAnswer, CampaignBody, CampaignChangeBody, CampaignListAnswer, CampaignListQuery } from "@mini-crm/wire/campaign";
+import { Removed, success } from "@mini-crm/wire/envelope";
+import { IdParams } from "@mini-crm/wire/text";
+import type { BackendDeps } from "../deps.ts";
+import { campaignJson } from "../present/campaign.ts";
+import { pageRequest, pagination } from "../present/page.ts";
+import { conflict, notFound } from "../refusals.ts";
+import { REFUSALS } from "./schemas.ts";
+
+const tags = ["campaigns"];
+
+export function campaignRoutes(app: HttpServer, deps: BackendDeps): void {
+  createCampaign(app, deps);
+  listCampaigns(app, deps);
+  readCampaign(app, deps);
+  changeCampaign(app, deps);
+  removeCampaign(app, deps);
+}
+
+function createCampaign(app: HttpServer, { store, clock, newId, defaultChannelId }: BackendDeps): void {
+  const schema = { tags, summary: "Write a campaign; nothing is sent yet", body: CampaignBody, response: { 201: CampaignAnswer, ...REFUSALS } };
+  app.post("/campaigns", { schema }, async ({ body }, reply) => {
+    checkTemplate(body.message_template);
+    const segment = await segmentWith(store, body.segment_id);
+    const now = clock.now();
+    const campaign: Campaign = {
+      _id: newId(),
+      name: body.name,
+      segment_id: segment._id,
+      channel_id: defaultChannelId,
+      message_template: body.message_template,
+      created_by: body.created_by ?? "admin",
+      status: "DRAFT",
+      frozen: null,
+      expected: await store.segments.count(segment.rule_ast, now),
+      expanded: false,
+      counts: noMessages(),
+      created_at: now,
+      updated_at: now,
+      started_at: null,
+      last_sent_at: null,
+      completed_at: null,
+    };
+    await store.campaigns.create(campaign);
+    reply.code(201);
+    return { success: true as const, data: campaignJson(campaign) };
+  });
+}
+
+function listCampaigns(app: HttpServer, { store, clock }: BackendDeps): void {
+  const schema = {
+    tags,
+    summary: "All campaigns, newest first",
+    querystring: CampaignListQuery,
+    response: { 200: CampaignListAnswer, ...REFUSALS },
+  };
+  app.get("/campaigns", { schema }, async ({ query }) => {
+    const request = pageRequest(query);
+    const { items, total } = await store.campaigns.list({ ...request, status: query.status ?? null });
+    const audience = draftAudiences(store, clock);
+    const data = [];
+    for (const campaign of items) data.push(campaignJson(await audience(campaign)));
+    return { success: true as const, data, pagination: pagination(request, total) };
+  });
+}
+
+function readCampaign(app: HttpServer, { store, clock }: BackendDeps): void {
+  const schema = { tags, summary: "One campaign with its ledger", params: IdParams, response: { 200: CampaignAnswer, ...REFUSALS } };
+  app.get("/campaigns/:id", { schema }, async ({ params: { id } }) => {
+    const campaign = await store.campaigns.read(id);
+    if (campaign === null) throw notFound("Campaign", id);
+    return { success: true as const, data: campaignJson(await draftAudiences(store, clock)(campaign)) };
+  });
+}
+
+function changeCampaign(app: HttpServer, { store, clock }: BackendDeps): void {
+  const schema = {
+    tags,
+    summary: "Change a campaign that is still a DRAFT",
+    params: IdParams,
+    body: CampaignChangeBody,
+    response: { 200: CampaignAnswer, ...REFUSALS },
+  };
+  app.patch("/campaigns/:id", { schema }, async ({ params: { id }, body }) => {
+    if (body.message_template !== undefined) checkTemplate(body.message_template);
+    if (body.segment_id !== undefined) await segmentWith(store, body.segment_id);
+    const change = await store.campaigns.change(id, body, clock.now());
+    switch (change.kind) {
+      case "changed":
+        return { success: true as const, data: campaignJson(await draftAudiences(store, clock)(change.campaign)) };
+      case "not_found":
+        throw notFound("Campaign", id);
+      case "not_draft":
+        throw conflict(
+          "CAMPAIGN_NOT_EDITABLE",
+          "The campaign can no longer be changed",
+          `It is ${change.status}, and only a DRAFT can be changed: write a new campaign`,
+        );
+      default:
+        return unreachable(change);
+    }
+  });
+}
+
+function removeCampaign(app: HttpServer, { store }: BackendDeps): void {
+  const schema = {
+    tags,
+    summary: "Remove a campaign with its messages, unless it is being sent",
+    params: IdParams,
+    response: { 200: success(Removed), ...REFUSALS },
+  };
+  app.delete("/campaigns/:id", { schema }, async ({ params: { id } }) => {
+    const removal = await store.campaigns.remove(id);
+    switch (removal.kind) {
+      case "removed":
+        return { success: true as const, data: { _id: id, removed: true as const } };
+      case "not_found":
+        throw notFound("Campaign", id);
+      case "in_progress":
+        throw conflict("CAMPAIGN_IN_PROGRESS", "The campaign is being sent", `It is ${removal.status}: wait until it has come to its end`);
+      default:
+        return unreachable(removal);
+    }
+  });
+}
+
+function checkTemplate(source: string): void {
+  const parsed = parseTemplate(source);
+  if (!parsed.ok) throw invalidInput([parsed.problem]);
+}
+
+async function segmentWith(store: Store, id: string): Promise<Segment> {
+  const segment = await store.segments.read(id);
+  if (segment === null) throw notFound("Segment", id);
+  return segment;
+}
+
+/**
+ * Returns how to bring a campaign's `expected` up to date: of one that was never run it is what its segment has now. Each
+ * segment is counted once.
+ */
+function draftAudiences(store: Store, clock: Clock): (campaign: Campaign) => Promise<Campaign> {
+  const counts = new Map<string, number>();
+  return async (campaign) => {
+    if (campaign.frozen !== null) return campaign;
+    let expected = counts.get(campaign.segment_id);
+    if (expected === undefined) {
+      const segment = await store.segments.read(campaign.segment_id);
+      if (segment === null) return campaign;
+      expected = await store.segments.count(segment.rule_ast, clock.now());
+      counts.set(campaign.segment_id, expected);
+    }
+    return { ...campaign, expected };
+  };
+}

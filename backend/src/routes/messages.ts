@@ -1,0 +1,22 @@
+/** Owns GET /api/v1/messages/:id. */
+import type { HttpServer } from "@mini-crm/runtime/http/http-server";
+import { MessageAnswer } from "@mini-crm/wire/message";
+import { IdParams } from "@mini-crm/wire/text";
+import type { BackendDeps } from "../deps.ts";
+import { messageJson } from "../present/message.ts";
+import { notFound } from "../refusals.ts";
+import { REFUSALS } from "./schemas.ts";
+
+export function messageRoutes(app: HttpServer, { store }: BackendDeps): void {
+  const schema = {
+    tags: ["delivery"],
+    summary: "One message, with its text and every time",
+    params: IdParams,
+    response: { 200: MessageAnswer, ...REFUSALS },
+  };
+  app.get("/messages/:id", { schema }, async ({ params: { id } }) => {
+    const message = await store.messages.read(id);
+    if (message === null) throw notFound("Message", id);
+    return { success: true as const, data: messageJson(message) };
+  });
+}

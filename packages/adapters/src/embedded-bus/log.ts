@@ -1,0 +1,209 @@
+/** Owns the durable log on one connection: appending batches, reading on from an offset, and who may move a group on. */
+import type { TopicEvent } from "@mini-crm/core/event/topics";
+import type { Instant } from "@mini-crm/core/instant";
+import { type Connection, number, numberOrNull, text, textOrNull } from "../sqlite/connection.ts";
+
+/** How many partitions every topic has: events of one key share one, others can pass each other. */
+export const PARTITIONS = 8;
+
+/** An event as it lies in the log. */
+export interface LoggedEvent {
+  key: string;
+  value: unknown;
+}
+
+/** Where a batch was read, and by whom: what commits it. */
+export interface Position {
+  group: string;
+  topic: string;
+  partition: number;
+  owner: string;
+  /** The offset behind the batch's last event. */
+  next: number;
+}
+
+/** FNV-1a: spreads keys over partitions the same way in every process. */
+export function partitionOf(key: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < key.length; index += 1) {
+    hash = Math.imul(hash ^ key.charCodeAt(index), 0x01000193);
+  }
+  return (hash >>> 0) % PARTITIONS;
+}
+
+/** Appends events: one row for each topic and partition among them. The caller holds the transaction. */
+export function append(connection: Connection, events: readonly (TopicEvent | DeadTopicEvent)[], now: Instant): void {
+  const batches = new Map<string, { topic: string; partition: number; events: LoggedEvent[] }>();
+  for (const { topic, key, value } of events) {
+    const partition = partitionOf(key);
+    const name = `${topic} ${partition}`;
+    let batch = batches.get(name);
+    if (batch === undefined) {
+      batch = { topic, partition, events: [] };
+      batches.set(name, batch);
+    }
+    batch.events.push({ key, value });
+  }
+  for (const { topic, partition, events: logged } of batches.values()) {
+    const head = connection.get(
+      `INSERT INTO event_head (topic, partition, next) VALUES (?, ?, ?)
+       ON CONFLICT DO UPDATE SET next = next + excluded.next RETURNING next`,
+      topic,
+      partition,
+      logged.length,
+    );
+    if (head === undefined) throw new Error("The log's head gave no row");
+    connection.run(
+      "INSERT INTO event_log (topic, partition, base, n, payload, at) VALUES (?, ?, ?, ?, ?, ?)",
+      topic,
+      partition,
+      number(head, "next") - logged.length,
+      logged.length,
+      JSON.stringify(logged),
+      now,
+    );
+  }
+}
+
+/** An event on its way to the dead letters of a topic. */
+export interface DeadTopicEvent {
+  topic: `${string}.dead`;
+  key: string;
+  value: unknown;
+}
+
+/** A partition that a consumer owns. */
+export interface Turn {
+  group: string;
+  topic: string;
+  owner: string;
+  /** Partitions that are being handled now, and so not to be read. */
+  busy: readonly number[];
+  batchSize: number;
+  ownedForMs: number;
+  now: Instant;
+}
+
+/** What a consumer is handed: a batch of one partition, and how to commit it. */
+export interface ReadBatch {
+  position: Position;
+  events: LoggedEvent[];
+}
+
+/**
+ * Takes or renews every partition of the group's topic that is free or whose owner has let its time pass, and reads a batch
+ * from each that has one and is not busy. Taking is one conditional statement, so it needs no transaction.
+ */
+export function readTurn(connection: Connection, turn: Turn): ReadBatch[] {
+  const batches: ReadBatch[] = [];
+  const heads = connection.all(
+    `SELECT h.partition, h.next AS head, coalesce(o.next, 0) AS next, o.owner, o.owned_until
+     FROM event_head AS h LEFT JOIN event_offset AS o
+       ON o.consumer_group = ? AND o.topic = h.topic AND o.partition = h.partition
+     WHERE h.topic = ?`,
+    turn.group,
+    turn.topic,
+  );
+  for (const row of heads) {
+    const owner = textOrNull(row, "owner");
+    const ownedUntil = numberOrNull(row, "owned_until") ?? 0;
+    if (owner !== null && owner !== turn.owner && ownedUntil > turn.now) continue;
+    const partition = number(row, "partition");
+    const next = number(row, "next");
+    const waiting = next < number(row, "head");
+    // A partition in hand is renewed in good time; an idle one is taken only when there is something to do.
+    if ((waiting || owner === turn.owner) && (owner !== turn.owner || ownedUntil - turn.now < turn.ownedForMs / 2)) {
+      const taken = connection.run(
+        `INSERT INTO event_offset (consumer_group, topic, partition, next, owner, owned_until) VALUES (?, ?, ?, 0, ?, ?)
+         ON CONFLICT DO UPDATE SET owner = excluded.owner, owned_until = excluded.owned_until
+         WHERE owner IS NULL OR owner = excluded.owner OR owned_until <= ?`,
+        turn.group,
+        turn.topic,
+        partition,
+        turn.owner,
+        turn.now + turn.ownedForMs,
+        turn.now,
+      );
+      if (taken === 0) continue;
+    }
+    if (!waiting || turn.busy.includes(partition)) continue;
+    const events = readFrom(connection, turn.topic, partition, next, turn.batchSize);
+    const position = { group: turn.group, topic: turn.topic, partition, owner: turn.owner, next: next + events.length };
+    if (events.length > 0) batches.push({ position, events });
+  }
+  return batches;
+}
+
+function readFrom(connection: Connection, topic: string, partition: number, next: number, limit: number): LoggedEvent[] {
+  const events: LoggedEvent[] = [];
+  let offset = next;
+  while (events.length < limit) {
+    const row = connection.get(
+      "SELECT base, n, payload FROM event_log WHERE topic = ? AND partition = ? AND base + n > ? AND base <= ? ORDER BY base DESC LIMIT 1",
+      topic,
+      partition,
+      offset,
+      offset,
+    );
+    if (row === undefined) break;
+    const logged: LoggedEvent[] = JSON.parse(text(row, "payload"));
+    const taken = logged.slice(offset - number(row, "base"), offset - number(row, "base") + limit - events.length);
+    events.push(...taken);
+    offset += taken.length;
+  }
+  return events;
+}
+
+/**
+ * Moves a group on behind a batch, where the batch's owner is still the owner; false where another process has taken over, and
+ * then nothing that came with the batch may be committed. The caller holds the transaction.
+ */
+export function moveOn(connection: Connection, position: Position): boolean {
+  const moved = connection.run(
+    "UPDATE event_offset SET next = ? WHERE consumer_group = ? AND topic = ? AND partition = ? AND owner = ? AND next < ?",
+    position.next,
+    position.group,
+    position.topic,
+    position.partition,
+    position.owner,
+    position.next,
+  );
+  return moved === 1;
+}
+
+/** Lets go of what `owner` holds of a group's topic, so that another process need not wait. */
+export function letGo(connection: Connection, group: string, topic: string, owner: string): void {
+  connection.run(
+    "UPDATE event_offset SET owner = NULL, owned_until = NULL WHERE consumer_group = ? AND topic = ? AND owner = ?",
+    group,
+    topic,
+    owner,
+  );
+}
+
+/** How many events of `topic` the group has not moved past. */
+export function lagOf(connection: Connection, topic: string, group: string): number {
+  const row = connection.get(
+    `SELECT coalesce(sum(h.next - coalesce(o.next, 0)), 0) AS lag FROM event_head AS h
+     LEFT JOIN event_offset AS o ON o.consumer_group = ? AND o.topic = h.topic AND o.partition = h.partition
+     WHERE h.topic = ?`,
+    group,
+    topic,
+  );
+  return row === undefined ? 0 : number(row, "lag");
+}
+
+/** Deletes what every group has moved past and what was written before `before`. */
+export function sweepLog(connection: Connection, before: Instant): number {
+  return connection.run(
+    `DELETE FROM event_log WHERE at < ? AND topic NOT LIKE '%.dead' AND base + n <= (
+       SELECT min(o.next) FROM event_offset AS o WHERE o.topic = event_log.topic AND o.partition = event_log.partition)`,
+    before,
+  );
+}
+
+/** The oldest events of a topic, whoever has read them. */
+export function readAll(connection: Connection, topic: string, limit: number): LoggedEvent[] {
+  const rows = connection.all("SELECT payload FROM event_log WHERE topic = ? ORDER BY at, partition, base LIMIT ?", topic, limit);
+  return rows.flatMap((row): LoggedEvent[] => JSON.parse(text(row, "payload"))).slice(0, limit);
+}

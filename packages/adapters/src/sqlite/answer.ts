@@ -1,0 +1,41 @@
+/** Owns how a verb's result or failure crosses from a database thread: as data, because a copied error loses all but its text. */
+import { AppError, type AppErrorCode } from "@mini-crm/core/app-error";
+import type { Verbs } from "./verbs.ts";
+
+/** A verb by its name with its arguments. */
+export interface Call {
+  verb: keyof Verbs;
+  args: readonly unknown[];
+}
+
+export type Answer =
+  | { ok: true; value: unknown }
+  | { ok: false; code: AppErrorCode; message: string; retryable: boolean };
+
+/** Calls a verb; what the surroundings did wrong becomes an answer, what the program did wrong is thrown. */
+export function answerOn(verbs: Verbs, { verb, args }: Call): Answer {
+  try {
+    const called = verbs[verb] as (...given: readonly unknown[]) => unknown;
+    return { ok: true, value: called(...args) };
+  } catch (error) {
+    if (error instanceof AppError) return { ok: false, code: error.code, message: error.message, retryable: error.retryable };
+    const failure = surroundingsFailure(error);
+    if (failure === null) throw error;
+    return { ok: false, code: "STORE_UNAVAILABLE", message: failure, retryable: true };
+  }
+}
+
+/** SQLite's primary result codes that tell of the surroundings: busy, locked, read-only, input/output, full, cannot open. */
+const SURROUNDINGS = new Map([
+  [5, "The database is busy."],
+  [6, "The database is locked."],
+  [8, "The database file cannot be written to."],
+  [10, "The disk does not answer."],
+  [13, "The disk is full."],
+  [14, "The database file cannot be opened."],
+]);
+
+function surroundingsFailure(error: unknown): string | null {
+  if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number") return null;
+  return SURROUNDINGS.get(error.errcode & 0xff) ?? null;
+}

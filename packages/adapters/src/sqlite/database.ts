@@ -1,0 +1,75 @@
+/** Owns the way to the database: which thread carries a verb out, so that neither HTTP nor a quick look waits for bulk work. */
+import { AppError } from "@mini-crm/core/app-error";
+import { Piscina } from "piscina";
+import type { Answer, Call } from "./answer.ts";
+import type { ThreadData } from "./thread.ts";
+import type { Verbs } from "./verbs.ts";
+
+/**
+ * Each lane is a thread with a connection of its own. `write`: everything that changes, one after the other. `read`: what an
+ * index answers at once. `scan`: what may look at every lead, such as counts.
+ */
+export type Lane = "write" | "read" | "scan";
+
+export interface Database {
+  call<V extends keyof Verbs>(lane: Lane, verb: V, ...args: Parameters<Verbs[V]>): Promise<ReturnType<Verbs[V]>>;
+  /** Finishes what is under way, then closes the file. Further calls are refused with an `AppError`. */
+  close(): Promise<void>;
+}
+
+/** How many calls are handed to a thread ahead, so that it need not come back to ask for the next. */
+const CALLS_AHEAD = 64;
+
+/** Opens, and where needed creates, the database in `file`; rejects with an `AppError` where it cannot. */
+export async function openDatabase(file: string): Promise<Database> {
+  const write = startThread({ file, access: "read-write" });
+  try {
+    await ask(write, { verb: "ping", args: [] }); // The schema stands before anybody reads.
+  } catch (error) {
+    await write.destroy();
+    throw error;
+  }
+  const lanes: Record<Lane, Piscina<Call, Answer>> = {
+    write,
+    read: startThread({ file, access: "read-only" }),
+    scan: startThread({ file, access: "read-only" }),
+  };
+  let closing: Promise<void> | null = null;
+
+  return {
+    async call(lane, verb, ...args) {
+      if (closing !== null) throw new AppError("CLOSED", "The database is closing.", { retryable: false });
+      return (await ask(lanes[lane], { verb, args })) as ReturnType<Verbs[typeof verb]>;
+    },
+    close() {
+      closing ??= closeAll(lanes);
+      return closing;
+    },
+  };
+}
+
+/** Readers first: the last connection to close, the writer's, tidies the write-ahead log away. */
+async function closeAll(lanes: Record<Lane, Piscina<Call, Answer>>): Promise<void> {
+  for (const lane of [lanes.read, lanes.scan, lanes.write]) {
+    await ask(lane, { verb: "close", args: [] });
+    await lane.close();
+  }
+}
+
+function startThread(workerData: ThreadData): Piscina<Call, Answer> {
+  return new Piscina<Call, Answer>({
+    filename: new URL("./thread.ts", import.meta.url).href,
+    minThreads: 1,
+    maxThreads: 1,
+    concurrentTasksPerWorker: CALLS_AHEAD,
+    workerData,
+  });
+}
+
+async function ask(thread: Piscina<Call, Answer>, call: Call): Promise<unknown> {
+  // Bytes move to the thread instead of being copied.
+  const transferList = call.args.flatMap((arg) => (arg instanceof Uint8Array && arg.buffer instanceof ArrayBuffer ? [arg.buffer] : []));
+  const answer = await thread.run(call, { transferList });
+  if (answer.ok) return answer.value;
+  throw new AppError(answer.code, answer.message, { retryable: answer.retryable });
+}

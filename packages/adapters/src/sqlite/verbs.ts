@@ -1,0 +1,83 @@
+/** Owns everything that can be asked of a connection, by name: the store's verbs and the log's. */
+import { AppError } from "@mini-crm/core/app-error";
+import type { TopicEvent } from "@mini-crm/core/event/topics";
+import { idSource } from "@mini-crm/core/id";
+import type { Instant } from "@mini-crm/core/instant";
+import type { Step, StepName, StepResult } from "@mini-crm/core/ports/steps";
+import {
+  append,
+  type DeadTopicEvent,
+  lagOf,
+  letGo,
+  moveOn,
+  type Position,
+  type ReadBatch,
+  readAll,
+  readTurn,
+  sweepLog,
+  type Turn,
+} from "../embedded-bus/log.ts";
+import { campaignVerbs } from "./campaigns.ts";
+import type { Connection } from "./connection.ts";
+import { leadVerbs } from "./leads.ts";
+import { messageVerbs } from "./messages.ts";
+import { processVerbs } from "./processes.ts";
+import { segmentVerbs } from "./segments.ts";
+import { carryOutStep } from "./steps.ts";
+
+/** What one transaction on store and log does: steps, events besides those that the steps raise, and a batch that is done. */
+export interface Commit {
+  steps: readonly Step[];
+  publish: readonly (TopicEvent | DeadTopicEvent)[];
+  consumed: Position | null;
+  now: Instant;
+}
+
+export function createVerbs(connection: Connection, chance: { now: () => number; random: () => number }) {
+  const carryOut = (steps: readonly Step[]): { results: StepResult<StepName>[]; raised: TopicEvent[] } => {
+    const results: StepResult<StepName>[] = [];
+    const raised: TopicEvent[] = [];
+    for (const step of steps) {
+      const stepped = carryOutStep(connection, step);
+      results.push(stepped.result);
+      raised.push(...stepped.raised);
+    }
+    return { results, raised };
+  };
+
+  return {
+    ...leadVerbs(connection, idSource(chance)),
+    ...segmentVerbs(connection),
+    ...campaignVerbs(connection),
+    ...messageVerbs(connection),
+    ...processVerbs(connection),
+
+    carryOut: (steps: readonly Step[]) => connection.transaction(() => carryOut(steps)),
+
+    /** The one transaction of a batch: its writes, the events they raise, and its offset. Answers the topics that have news. */
+    commit: (commit: Commit): { results: StepResult<StepName>[]; topics: string[] } =>
+      connection.transaction(() => {
+        if (commit.consumed !== null && !moveOn(connection, commit.consumed)) {
+          throw new AppError("SUPERSEDED", "Another process has taken this batch over.", { retryable: true });
+        }
+        const { results, raised } = carryOut(commit.steps);
+        const events = [...raised, ...commit.publish];
+        append(connection, events, commit.now);
+        return { results, topics: [...new Set(events.map((event) => event.topic))] };
+      }),
+
+    readTurn: (turn: Turn): ReadBatch[] => readTurn(connection, turn),
+    letGo: (group: string, topic: string, owner: string): void => letGo(connection, group, topic, owner),
+    lagOf: (topic: string, group: string): number => lagOf(connection, topic, group),
+    deadLetters: (topic: string, limit: number) => readAll(connection, `${topic}.dead`, limit),
+    sweepLog: (before: Instant): number => sweepLog(connection, before),
+    /** Changes with every commit of another process. */
+    dataVersion: (): number => Number(connection.get("PRAGMA data_version")?.["data_version"]),
+    ping: (): void => {
+      connection.get("SELECT 1 AS one");
+    },
+    close: (): void => connection.close(),
+  };
+}
+
+export type Verbs = ReturnType<typeof createVerbs>;

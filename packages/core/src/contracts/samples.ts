@@ -1,0 +1,60 @@
+/** Owns the small world that contract suites start from: leads, a rule that takes them all, a campaign on it. */
+import { type Campaign, noMessages } from "../campaign/campaign.ts";
+import { idSource } from "../id.ts";
+import type { LeadInput } from "../lead/lead.ts";
+import { encodeLeads } from "../lead/read-leads.ts";
+import type { Store } from "../ports/store.ts";
+import type { Rule } from "../segment/rule.ts";
+
+export const NOW = Date.UTC(2025, 8, 15, 16, 15);
+export const EVERYBODY: Rule = {
+  type: "comparison",
+  operator: "EXISTS",
+  left: { type: "field", value: "name" },
+};
+export const newId = idSource({ now: () => NOW, random: Math.random });
+
+/** `count` leads called `Lead 0`, `Lead 1`, ..., each with a phone of its own. */
+export function leadInputs(count: number): LeadInput[] {
+  return Array.from({ length: count }, (_, index) => ({
+    name: `Lead ${index}`,
+    phones: [`+1415555${String(index).padStart(4, "0")}`],
+    emails: [`lead${index}@example.com`],
+    total_spend: index * 100,
+  }));
+}
+
+export async function importLeads(store: Store, inputs: readonly LeadInput[], now = NOW) {
+  return store.leads.import(encodeLeads(inputs), now);
+}
+
+export function draft(fields: Partial<Campaign> = {}): Campaign {
+  return {
+    _id: newId(),
+    name: "Rewards",
+    segment_id: newId(),
+    channel_id: "default",
+    message_template: "Hi {{name}}!",
+    created_by: "admin",
+    status: "DRAFT",
+    frozen: null,
+    expected: 0,
+    expanded: false,
+    counts: noMessages(),
+    created_at: NOW,
+    updated_at: NOW,
+    started_at: null,
+    last_sent_at: null,
+    completed_at: null,
+    ...fields,
+  };
+}
+
+/** The step that runs a campaign over everybody. */
+export function startOf(campaign: Campaign, fields: { rule?: Rule; expected?: number } = {}) {
+  const frozen = { rule: fields.rule ?? EVERYBODY, template: campaign.message_template, cutoff: NOW };
+  return {
+    step: "start",
+    input: { campaign_id: campaign._id, frozen, expected: fields.expected ?? 0, now: NOW },
+  } as const;
+}

@@ -1,0 +1,72 @@
+/** Owns which engine plays each role: the only place that names adapters. */
+import { accessSync, constants, mkdirSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { embeddedBus } from "@mini-crm/adapters/embedded-bus/bus";
+import { ruleAsMongoQuery } from "@mini-crm/adapters/mongo/rule-query";
+import { openDatabase } from "@mini-crm/adapters/sqlite/database";
+import { sqliteStore } from "@mini-crm/adapters/sqlite/store";
+import { createSimulator, type Simulator } from "@mini-crm/adapters/whatsapp-simulator/simulator";
+import { AppError } from "@mini-crm/core/app-error";
+import type { Clock } from "@mini-crm/core/ports/clock";
+import type { EventBus } from "@mini-crm/core/ports/event-bus";
+import type { Store } from "@mini-crm/core/ports/store";
+import type { Config } from "./config.ts";
+import { systemClock } from "./system-clock.ts";
+
+export { ruleAsMongoQuery };
+
+export interface Engines {
+  store: Store;
+  bus: EventBus;
+  clock: Clock;
+  /** This process's name, different from every other's. */
+  owner: string;
+  /** Which engine plays each role, as `/health` tells it. */
+  names: { database: string; eventBus: string };
+  close(): Promise<void>;
+}
+
+/** Opens the store and the bus; rejects with one clear `AppError` where they cannot be had. */
+export async function openEngines(config: Pick<Config, "dataDir">): Promise<Engines> {
+  const clock = systemClock();
+  const owner = `${hostname()}:${process.pid}:${Math.floor(clock.random() * 2 ** 32).toString(36)}`;
+  prepareFolder(config.dataDir);
+  const database = await openDatabase(join(config.dataDir, "mini-crm.db"));
+  const store = sqliteStore(database);
+  const bus = embeddedBus({ database, clock, owner });
+  return {
+    store,
+    bus,
+    clock,
+    owner,
+    names: { database: "sqlite", eventBus: "embedded" },
+    async close() {
+      await bus.close();
+      await store.close();
+    },
+  };
+}
+
+/** Opens the WhatsApp that messages go through; it connects when it is started. */
+export function openWhatsApp(config: Pick<Config, "dataDir" | "simulator">, clock: Clock): Simulator {
+  const { seed, latency, deliveredAfter, readAfter } = config.simulator;
+  return createSimulator({
+    file: join(config.dataDir, "whatsapp-simulator.db"),
+    clock,
+    seed,
+    behaviour: { latency, deliveredAfter, readAfter },
+  });
+}
+
+function prepareFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+    accessSync(folder, constants.W_OK);
+  } catch (error) {
+    throw new AppError("CONFIGURATION", `The data folder ${folder} cannot be written to: choose another with DATA_DIR.`, {
+      retryable: false,
+      cause: error,
+    });
+  }
+}

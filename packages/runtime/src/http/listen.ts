@@ -1,0 +1,23 @@
+/** Owns how a server takes its port: or says in one sentence why it cannot. */
+import { AppError } from "@mini-crm/core/app-error";
+import type { HttpServer } from "./http-server.ts";
+
+/** Listens and answers the URL; `setting` is the name under which the port can be changed. */
+export async function listen(app: HttpServer, address: { host: string; port: number; setting: string }): Promise<string> {
+  const { host, port, setting } = address;
+  try {
+    return await app.listen({ host, port });
+  } catch (error) {
+    const reason = reasonOf(error);
+    const message = `Port ${port} on ${host} ${reason}: choose another with ${setting}.`;
+    throw new AppError("CONFIGURATION", message, { retryable: false, cause: error });
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? error.code : null;
+  if (code === "EADDRINUSE") return "is taken by another program, perhaps by a Mini CRM that already runs";
+  if (code === "EACCES") return "may not be used by this user";
+  if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND") return "is not an address of this machine";
+  return `cannot be used (${String(code ?? error)})`;
+}

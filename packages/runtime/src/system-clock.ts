@@ -1,0 +1,32 @@
+/** Owns the real clock: the machine's time, timers that keep no process alive, and the machine's chance. */
+import type { Clock } from "@mini-crm/core/ports/clock";
+
+/** Node's timers hold 31 bits of milliseconds, and take more for 1: longer waits are made of several. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+export function systemClock(): Clock {
+  return { now: Date.now, sleep, schedule, random: Math.random };
+}
+
+function schedule(delayMs: number, task: () => void): () => void {
+  let timer: NodeJS.Timeout;
+  const arm = (restMs: number) => {
+    const ms = Math.min(restMs, LONGEST_TIMER_MS);
+    timer = setTimeout(() => (restMs > ms ? arm(restMs - ms) : task()), ms).unref();
+  };
+  arm(delayMs);
+  return () => clearTimeout(timer);
+}
+
+function sleep(durationMs: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted) return resolve();
+    const wake = () => {
+      cancel();
+      signal?.removeEventListener("abort", wake);
+      resolve();
+    };
+    const cancel = schedule(durationMs, wake);
+    signal?.addEventListener("abort", wake);
+  });
+}

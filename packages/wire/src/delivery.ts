@@ -1,0 +1,32 @@
+/** Owns a campaign's delivery as it stands on the wire: its ledger by status, and the messages behind it. */
+import { type Static, Type } from "typebox";
+import { success } from "./envelope.ts";
+import { MessageJson, MessageStatusJson } from "./message.ts";
+import { PageFields, Pagination } from "./pagination.ts";
+
+export const StatusBreakdown = Type.Object({
+  SENT: Type.Integer({ description: "Also those that were delivered and read since" }),
+  DELIVERED: Type.Integer({ description: "Also those that were read since" }),
+  READ: Type.Integer(),
+  FAILED: Type.Integer(),
+  SKIPPED: Type.Integer(),
+  UNCERTAIN: Type.Integer(),
+  CANCELLED: Type.Integer(),
+  PENDING: Type.Integer({ description: "Everything that has not come to an end" }),
+});
+export type StatusBreakdown = Static<typeof StatusBreakdown>;
+
+export const DeliveryQuery = Type.Object(
+  { ...PageFields, status: Type.Optional(MessageStatusJson) },
+  { additionalProperties: false },
+);
+
+export const DeliveryAnswer = success(
+  Type.Object({
+    campaignId: Type.String(),
+    totalMessages: Type.Integer(),
+    statusBreakdown: StatusBreakdown,
+    deliveryLogs: Type.Array(MessageJson, { description: "The messages of this page, in the order of their leads" }),
+    pagination: Pagination,
+  }),
+);

@@ -1,0 +1,41 @@
+/** Owns messages as they stand on the wire. */
+import { type Static, Type } from "typebox";
+import { success } from "./envelope.ts";
+import { TextOrNull, Time, TimeOrNull } from "./text.ts";
+
+export const MessageStatusJson = Type.Enum([
+  "PENDING",
+  "CLAIMED",
+  "SENDING",
+  "SKIPPED",
+  "CANCELLED",
+  "UNCERTAIN",
+  "SENT",
+  "FAILED",
+  "DELIVERED",
+  "READ",
+]);
+export type MessageStatusJson = Static<typeof MessageStatusJson>;
+
+export const MessageJson = Type.Object({
+  _id: Type.String(),
+  campaign_id: Type.String(),
+  lead_id: Type.String(),
+  status: MessageStatusJson,
+  attempt: Type.Integer({ description: "How many times it has been taken up for sending" }),
+  phone: TextOrNull,
+  text: Type.Union([Type.String(), Type.Null()], { description: "What was sent; null before that" }),
+  code: TextOrNull,
+  reason: Type.Union([Type.String(), Type.Null()], { description: "Why it is FAILED, SKIPPED or UNCERTAIN" }),
+  retryable: Type.Union([Type.Boolean(), Type.Null()]),
+  provider_id: TextOrNull,
+  created_at: Time,
+  sending_at: TimeOrNull,
+  sent_at: TimeOrNull,
+  delivered_at: TimeOrNull,
+  read_at: TimeOrNull,
+  settled_at: Type.Union([Time, Type.Null()], { description: "When it became FAILED, SKIPPED, CANCELLED or UNCERTAIN" }),
+});
+export type MessageJson = Static<typeof MessageJson>;
+
+export const MessageAnswer = success(MessageJson);

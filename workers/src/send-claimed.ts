@@ -1,0 +1,173 @@
+/** Owns what happens to claimed messages: rendered, admitted, sent, and their outcome written down. */
+import { AppError, unreachable } from "@mini-crm/core/app-error";
+import { judge, type Verdict } from "@mini-crm/core/message/answer";
+import type { SendOutcome } from "@mini-crm/core/message/outcome";
+import type { AttemptOutcome } from "@mini-crm/core/ports/steps";
+import type { Claim, ClaimedMessage } from "@mini-crm/core/ports/store";
+import type { SendAnswer } from "@mini-crm/core/ports/whatsapp-provider";
+import { render, templateOf } from "@mini-crm/core/template/template";
+import type { PipelineDeps, Timing } from "./deps.ts";
+import type { Sender } from "./send-worker.ts";
+
+/** What has become of messages so far, counted up. */
+export interface Tally {
+  processed: number;
+  sent: number;
+  failed: number;
+  skipped: number;
+  uncertain: number;
+  waitedAgain: number;
+}
+
+/** A message with the text that is to go out. */
+interface Rendered {
+  message: ClaimedMessage;
+  phone: string;
+  text: string;
+}
+
+/** Between being admitted and leaving; later than this, a message goes back instead, so that the rate limit means the wire. */
+const LATEST_START_MS = 1_000;
+
+/** Brings a claim to its end; `released` messages went back to wait. */
+export async function sendClaimed(
+  deps: PipelineDeps,
+  sender: Sender,
+  claim: Extract<Claim, { kind: "claimed" }>,
+  timing: Timing,
+  tally: Tally,
+): Promise<{ released: number }> {
+  const { store, clock, worker } = deps;
+  const outcomes = new Map<string, SendOutcome>();
+  const rendered: Rendered[] = [];
+  for (const message of claim.messages) {
+    const ready = prepare(message, claim.template);
+    if ("outcome" in ready) outcomes.set(message._id, ready.outcome);
+    else rendered.push(ready);
+  }
+
+  const admission = await store.messages.admit({
+    channel_id: sender.channel.id,
+    worker,
+    messages: rendered.map(({ message, text }) => ({ _id: message._id, attempt: message.attempt, text })),
+    rate: sender.channel.rate,
+    now: clock.now(),
+  });
+  for (const id of admission.opted_out) outcomes.set(id, { kind: "skipped", reason: "opted_out", detail: "Does not want messages" });
+  const admitted = new Set(admission.admitted);
+  const going = rendered.filter(({ message }) => admitted.has(message._id));
+  await sendAll(deps, sender, going, timing, outcomes);
+
+  const settled = claim.messages.map((message) => ({
+    message_id: message._id,
+    attempt: message.attempt,
+    outcome: outcomes.get(message._id) ?? { kind: "released" as const },
+  }));
+  await recordSurely(deps, settled);
+  let released = 0;
+  for (const { outcome } of settled) released += count(outcome, tally);
+  return { released };
+}
+
+function prepare(message: ClaimedMessage, template: string): Rendered | { outcome: SendOutcome } {
+  const skipped = (reason: "lead_deleted" | "no_phone" | "opted_out" | "blank_variable", detail: string) => ({
+    outcome: { kind: "skipped", reason, detail } as const,
+  });
+  if (message.lead === null) return skipped("lead_deleted", "The lead has been deleted");
+  if (message.lead.consent.state === "opted_out") return skipped("opted_out", "Does not want messages");
+  if (message.phone === null) return skipped("no_phone", "Has no phone number");
+  const result = render(templateOf(template), message.lead);
+  switch (result.kind) {
+    case "text":
+      return { message, phone: message.phone, text: result.text };
+    case "blank":
+      return skipped("blank_variable", `Nothing is known for {{ ${result.variable} }}`);
+    case "failed":
+      return { outcome: { kind: "failed", code: "render_failed", reason: result.reason } };
+    default:
+      return unreachable(result);
+  }
+}
+
+/** Puts admitted messages on the wire, side by side, and notes what came of each. */
+async function sendAll(
+  deps: PipelineDeps,
+  sender: Sender,
+  going: readonly Rendered[],
+  timing: Timing,
+  outcomes: Map<string, SendOutcome>,
+): Promise<void> {
+  const { clock } = deps;
+  const latestStart = clock.now() + LATEST_START_MS;
+  const answered = new AbortController();
+  const timeout = clock.sleep(timing.sendTimeoutMs, answered.signal).then((): SendAnswer => {
+    return { kind: "unknown", reason: `WhatsApp did not answer within ${timing.sendTimeoutMs / 1000} s` };
+  });
+  await Promise.all(
+    going.map(async (rendered) => {
+      const { message } = rendered;
+      // Whoever was frozen after being admitted, or finds the provider down meanwhile, sends nothing late.
+      if (clock.now() > latestStart || sender.breaker.permits() === 0) return;
+      const answer = await Promise.race([answerTo(rendered, sender), timeout]);
+      const verdict = judge(answer, message.attempt, clock.now(), clock.random());
+      tellBreaker(sender.breaker, verdict, answer);
+      outcomes.set(message._id, verdict.outcome);
+    }),
+  );
+  answered.abort();
+}
+
+/** The provider's answer; a failure that is none of its answers means that nobody knows. */
+async function answerTo({ message, phone, text }: Rendered, { channel }: Sender): Promise<SendAnswer> {
+  try {
+    return await channel.provider.send({ messageId: message._id, to: phone, text });
+  } catch (error) {
+    return { kind: "unknown", reason: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+const FIRST_RECORD_RETRY_MS = 100;
+const LONGEST_RECORD_RETRY_MS = 5_000;
+
+/**
+ * Writes outcomes down, however long the store is out of reach: they exist nowhere else. What dies with the process becomes
+ * free or uncertain when the lease ends.
+ */
+async function recordSurely({ bus, clock, log, worker }: PipelineDeps, outcomes: readonly AttemptOutcome[]): Promise<void> {
+  for (let waitMs = FIRST_RECORD_RETRY_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_RECORD_RETRY_MS)) {
+    try {
+      await bus.commit([{ step: "record", input: { worker, outcomes, now: clock.now() } }]);
+      return;
+    } catch (error) {
+      if (!(error instanceof AppError && error.retryable)) throw error;
+      log.warn({ err: error }, "Outcomes could not be written down yet");
+      await clock.sleep(waitMs);
+    }
+  }
+}
+
+function tellBreaker(breaker: Sender["breaker"], verdict: Verdict, answer: SendAnswer): void {
+  if (verdict.providerWorks) breaker.succeeded();
+  else breaker.failed("reason" in answer ? answer.reason : "No reason given");
+}
+
+/** Counts an outcome; answers 1 where the message went back to wait. */
+function count(outcome: SendOutcome, tally: Tally): 0 | 1 {
+  switch (outcome.kind) {
+    case "sent":
+    case "failed":
+    case "skipped":
+    case "uncertain":
+      tally.processed += 1;
+      tally[outcome.kind] += 1;
+      return 0;
+    case "retry":
+      tally.waitedAgain += 1;
+      return 0;
+    case "released":
+      tally.waitedAgain += 1;
+      return 1;
+    default:
+      return unreachable(outcome);
+  }
+}

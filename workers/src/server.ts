@@ -1,0 +1,132 @@
+/** Owns the workers' HTTP server, port 3004: the truth about each stage and about the connection to WhatsApp. */
+import type { Clock } from "@mini-crm/core/ports/clock";
+import type { EventBus } from "@mini-crm/core/ports/event-bus";
+import type { Store } from "@mini-crm/core/ports/store";
+import { createHttpServer, type HttpServer } from "@mini-crm/runtime/http/http-server";
+import type { Logger } from "@mini-crm/runtime/log";
+import type { Sender } from "./send-worker.ts";
+import type { Workers } from "./start-workers.ts";
+
+export interface WorkersServerDeps {
+  store: Store;
+  bus: EventBus;
+  clock: Clock;
+  log: Logger;
+  apiKey: string | null;
+  workers: Workers;
+  /** The channel that `/whatsapp` speaks of. */
+  sender: Sender;
+}
+
+const BODY_LIMIT_BYTES = 65_536;
+
+export function buildWorkersServer(deps: WorkersServerDeps): HttpServer {
+  const { clock, log, apiKey } = deps;
+  const startedAt = clock.now();
+  const app = createHttpServer({ log, apiKey, bodyLimitBytes: BODY_LIMIT_BYTES });
+  const passed = () => ({
+    uptime: Math.floor((clock.now() - startedAt) / 1000),
+    timestamp: new Date(clock.now()).toISOString(),
+  });
+
+  app.get("/health", { config: { public: true } }, async (_request, reply) => {
+    const health = await healthOf(deps);
+    return reply.code(health.overall === "unhealthy" ? 503 : 200).send({ ...health, ...passed() });
+  });
+  app.get("/stats", async () => ({ workers: await statsOf(deps), ...passed() }));
+  app.get("/whatsapp", async () => ({ ...(await whatsAppOf(deps)), timestamp: passed().timestamp }));
+  return app;
+}
+
+async function healthOf(deps: WorkersServerDeps) {
+  const { jobExpander, sendWorker, statusAggregator, scheduler } = deps.workers;
+  const reachable = await reaches(() => deps.store.ping());
+  const busReachable = await reaches(() => deps.bus.ping());
+  const send = sendWorker.stats();
+  const connected = isConnected(deps.sender);
+  const stages = [jobExpander, statusAggregator, scheduler].map((stage) => stage.stats().isRunning);
+  const workers = {
+    JobExpander: { status: statusOf(jobExpander.stats().isRunning), ...jobExpander.stats() },
+    SendWorker: {
+      status: connected ? statusOf(send.isRunning) : "degraded",
+      ...send,
+      connected,
+      ...(connected ? {} : { reason: whyNot(deps.sender) }),
+    },
+    StatusAggregator: { status: statusOf(statusAggregator.stats().isRunning), ...statusAggregator.stats() },
+    Scheduler: { status: statusOf(scheduler.stats().isRunning), ...scheduler.stats() },
+  };
+  const allWell = connected && send.isRunning && stages.every(Boolean);
+  const overall = !reachable || !busReachable ? "unhealthy" : allWell ? "healthy" : "degraded";
+  return {
+    overall,
+    database: { status: reachable ? "healthy" : "unhealthy" },
+    eventBus: { status: busReachable ? "healthy" : "unhealthy" },
+    workers,
+  };
+}
+
+async function reaches(ping: () => Promise<void>): Promise<boolean> {
+  try {
+    await ping();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function statusOf(isRunning: boolean): string {
+  return isRunning ? "healthy" : "stopped";
+}
+
+async function statsOf({ store, bus, workers, sender }: WorkersServerDeps) {
+  const [queueSize, jobLag, windowLag, statusLag] = await Promise.all([
+    store.messages.waiting(sender.channel.id),
+    bus.lag("campaign.jobs", "job-expander"),
+    bus.lag("campaign.messages", "send-worker"),
+    bus.lag("message.statuses", "status-aggregator"),
+  ]);
+  return {
+    JobExpander: { ...workers.jobExpander.stats(), lag: jobLag },
+    SendWorker: { ...workers.sendWorker.stats(), connected: isConnected(sender), queueSize, lag: windowLag },
+    StatusAggregator: { ...workers.statusAggregator.stats(), lag: statusLag },
+    Scheduler: workers.scheduler.stats(),
+  };
+}
+
+async function whatsAppOf({ store, clock, sender }: WorkersServerDeps) {
+  const { channel, breaker } = sender;
+  const { state, since, reason, deviceId, userName } = channel.provider.health();
+  const use = channel.rate === null ? null : await store.messages.rateUse(channel.id, channel.rate, clock.now());
+  const queueSize = await store.messages.waiting(channel.id);
+  const connected = isConnected(sender);
+  return {
+    connected,
+    whatsapp: {
+      status: state === "open" ? "connected" : state,
+      since: new Date(since).toISOString(),
+      reason: connected ? null : (reason ?? whyNot(sender)),
+      deviceId,
+      userName,
+    },
+    rateLimitInfo: {
+      messagesPerMinute: channel.rate?.messages ?? null,
+      currentCount: use?.used ?? 0,
+      resetTime: new Date(use?.resetAt ?? clock.now()).toISOString(),
+      rateLimitActive: use !== null && channel.rate !== null && use.used >= channel.rate.messages && queueSize > 0,
+    },
+    queueSize,
+    circuitBreaker: breaker.state(),
+  };
+}
+
+/** Connected means that the next message would really be sent. */
+function isConnected({ channel, breaker }: Sender): boolean {
+  return channel.provider.health().state === "open" && breaker.state().state === "closed";
+}
+
+function whyNot({ channel, breaker }: Sender): string {
+  const { state, reason } = channel.provider.health();
+  if (state !== "open") return reason ?? `The connection is ${state}`;
+  return breaker.state().reason ?? "WhatsApp did not answer";
+}
