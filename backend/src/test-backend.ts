@@ -4,13 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { idSource } from "@mini-crm/core/id";
 import type { Engines } from "@mini-crm/runtime/engines";
-import { openEngines, ruleAsMongoQuery } from "./tmp-engines.ts";
 import type { HttpServer } from "@mini-crm/runtime/http/http-server";
 import { openIntake } from "@mini-crm/runtime/intake";
 import { pino } from "pino";
 import Schema from "typebox/schema";
 import { buildBackend } from "./build-server.ts";
 import type { BackendDeps } from "./deps.ts";
+import { openEngines, ruleAsMongoQuery } from "./tmp-engines.ts";
 
 export interface Answer {
   status: number;
@@ -77,7 +77,9 @@ export async function openBackend(changes: Partial<BackendDeps> = {}): Promise<T
 function holdAgainstSchema(app: HttpServer, method: string, url: string, status: number, answer: unknown): void {
   const { paths = {} } = app.swagger();
   const path = url.split("?", 1)[0] ?? "";
-  const pattern = Object.keys(paths).sort().find((candidate) => isAt(path, candidate));
+  const pattern = Object.keys(paths)
+    .sort()
+    .find((candidate) => isAt(path, candidate));
   const operation: unknown = pattern === undefined ? undefined : Reflect.get(paths[pattern] ?? {}, method.toLowerCase());
   if (operation === undefined) return;
   const { responses } = operation as { responses: Record<string, { content: Record<string, { schema: object }> }> };

@@ -23,7 +23,10 @@ export function moreThan(field: string, value: number): object {
 
 /** Creates a segment of who spent more than `spend`, and a campaign to it; returns their identifiers. */
 export async function draftCampaign(backend: TestBackend, spend = 1000): Promise<{ segmentId: string; campaignId: string }> {
-  const segment = await backend.call("POST", "/api/v1/segments", { name: "High Value", rule_ast: moreThan("total_spend", spend) });
+  const segment = await backend.call("POST", "/api/v1/segments", {
+    name: "High Value",
+    rule_ast: moreThan("total_spend", spend),
+  });
   const campaign = await backend.call("POST", "/api/v1/campaigns", {
     name: "Rewards",
     segment_id: segment.body.data._id,

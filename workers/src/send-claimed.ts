@@ -1,5 +1,6 @@
 /** Owns what happens to claimed messages: rendered, admitted, sent, and their outcome written down. */
 import { AppError, unreachable } from "@mini-crm/core/app-error";
+import type { Instant } from "@mini-crm/core/instant";
 import { judge, type Verdict } from "@mini-crm/core/message/answer";
 import type { SendOutcome } from "@mini-crm/core/message/outcome";
 import type { AttemptOutcome } from "@mini-crm/core/ports/steps";
@@ -41,7 +42,7 @@ export async function sendClaimed(
   const outcomes = new Map<string, SendOutcome>();
   const rendered: Rendered[] = [];
   for (const message of claim.messages) {
-    const ready = prepare(message, claim.template);
+    const ready = prepare(message, claim.template, clock.now());
     if ("outcome" in ready) outcomes.set(message._id, ready.outcome);
     else rendered.push(ready);
   }
@@ -69,14 +70,14 @@ export async function sendClaimed(
   return { released };
 }
 
-function prepare(message: ClaimedMessage, template: string): Rendered | { outcome: SendOutcome } {
+function prepare(message: ClaimedMessage, template: string, now: Instant): Rendered | { outcome: SendOutcome } {
   const skipped = (reason: "lead_deleted" | "no_phone" | "opted_out" | "blank_variable", detail: string) => ({
     outcome: { kind: "skipped", reason, detail } as const,
   });
   if (message.lead === null) return skipped("lead_deleted", "The lead has been deleted");
   if (message.lead.consent.state === "opted_out") return skipped("opted_out", "Does not want messages");
   if (message.phone === null) return skipped("no_phone", "Has no phone number");
-  const result = render(templateOf(template), message.lead);
+  const result = render(templateOf(template), message.lead, now);
   switch (result.kind) {
     case "text":
       return { message, phone: message.phone, text: result.text };
@@ -148,7 +149,7 @@ async function recordSurely({ bus, clock, log, worker }: PipelineDeps, outcomes:
 
 function tellBreaker(breaker: Sender["breaker"], verdict: Verdict, answer: SendAnswer): void {
   if (verdict.providerWorks) breaker.succeeded();
-  else breaker.failed("reason" in answer ? answer.reason : "No reason given");
+  else breaker.failed("reason" in answer ? answer.reason : "No reason given", verdict.restMs);
 }
 
 /** Counts an outcome; answers 1 where the message went back to wait. */

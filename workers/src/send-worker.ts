@@ -25,7 +25,7 @@ export interface Sender {
 }
 
 /** How many messages are claimed at once, and so are on the wire at once, when nothing limits them. */
-const MESSAGES_PER_CLAIM = 500;
+const MESSAGES_PER_CLAIM = 2_000;
 const WINDOWS_PER_BATCH = 16;
 
 export interface SendWorker extends Stage<SendWorkerStats> {

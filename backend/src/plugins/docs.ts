@@ -1,7 +1,10 @@
 /** Owns the API's documentation: OpenAPI made of the routes' own schemas, and a page to read it at /docs. */
 import { fastifySwagger } from "@fastify/swagger";
 import { fastifySwaggerUi } from "@fastify/swagger-ui";
+import { isLoopback } from "@mini-crm/runtime/config";
 import type { HttpServer } from "@mini-crm/runtime/http/http-server";
+import { Refusal } from "@mini-crm/runtime/http/refusal";
+import type { FastifyRequest } from "fastify";
 
 /** Only what the page itself serves may run or be loaded; without `upgrade-insecure-requests`, so that plain HTTP works. */
 const CONTENT_SECURITY_POLICY = [
@@ -13,8 +16,14 @@ const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join("; ");
 
-/** Documents every route that is declared afterwards. The page needs the API key wherever the routes do. */
-export async function documentRoutes(app: HttpServer, { version, apiKey }: { version: string; apiKey: string | null }): Promise<void> {
+/**
+ * Documents every route that is declared afterwards. The page needs the API key where there is one; where there is none, only
+ * this machine sees it.
+ */
+export async function documentRoutes(
+  app: HttpServer,
+  { version, apiKey }: { version: string; apiKey: string | null },
+): Promise<void> {
   await app.register(fastifySwagger, {
     openapi: {
       openapi: "3.1.0",
@@ -35,5 +44,18 @@ export async function documentRoutes(app: HttpServer, { version, apiKey }: { ver
       ...(apiKey === null ? {} : { security: [{ bearer: [] }, { key: [] }] }),
     },
   });
-  await app.register(fastifySwaggerUi, { routePrefix: "/docs", staticCSP: CONTENT_SECURITY_POLICY });
+  await app.register(async (page) => {
+    if (apiKey === null) page.addHook("onRequest", refuseFromOutside);
+    await page.register(fastifySwaggerUi, { routePrefix: "/docs", staticCSP: CONTENT_SECURITY_POLICY });
+  });
+}
+
+async function refuseFromOutside({ ip }: FastifyRequest): Promise<void> {
+  if (isLoopback(ip.replace(/^::ffff:/, ""))) return;
+  throw new Refusal({
+    status: 403,
+    code: "DOCS_NEED_API_KEY",
+    message: "The documentation is not shown to other machines.",
+    details: "Read it on the machine that runs the server, or set API_KEY there and send the key.",
+  });
 }

@@ -37,8 +37,13 @@ export function campaignRunRoutes(app: HttpServer, deps: BackendDeps): void {
           details: `No lead matches the segment with ID ${start.segment_id}: change its rule, or import leads first`,
         });
       case "not_startable":
-        if (start.status === "RUNNING") throw conflict("CAMPAIGN_ALREADY_RUNNING", "The campaign is already running", "It is sent once");
-        throw conflict("CAMPAIGN_NOT_STARTABLE", "The campaign cannot be started", `It is ${start.status}, and only a DRAFT can be started`);
+        if (start.status === "RUNNING")
+          throw conflict("CAMPAIGN_ALREADY_RUNNING", "The campaign is already running", "It is sent once");
+        throw conflict(
+          "CAMPAIGN_NOT_STARTABLE",
+          "The campaign cannot be started",
+          `It is ${start.status}, and only a DRAFT can be started`,
+        );
       default:
         return unreachable(start);
     }

@@ -41,7 +41,12 @@ describe("a campaign", () => {
   });
 
   test("to a segment that does not exist is refused in the walkthrough's words", async () => {
-    const body = { name: "Invalid Campaign", segment_id: "invalid-segment-id", message_template: "Test message", created_by: "admin" };
+    const body = {
+      name: "Invalid Campaign",
+      segment_id: "invalid-segment-id",
+      message_template: "Test message",
+      created_by: "admin",
+    };
     const refused = await backend.call("POST", "/api/v1/campaigns", body);
     expect(refused.status).toBe(404);
     expect(refused.body).toEqual({
@@ -54,11 +59,14 @@ describe("a campaign", () => {
     });
   });
 
-  test.each(["Hi {{name", "Hi {{ nmae }}", "{% if %}", "", "  ", "{% include 'x' %}"])("refuses the template %j", async (message_template) => {
-    const { segmentId } = await draftCampaign(backend);
-    const refused = await backend.call("POST", "/api/v1/campaigns", { name: "x", segment_id: segmentId, message_template });
-    expect([refused.status, refused.body.error.details[0].field]).toEqual([400, "message_template"]);
-  });
+  test.each(["Hi {{name", "Hi {{ nmae }}", "{% if %}", "", "  ", "{% include 'x' %}"])(
+    "refuses the template %j",
+    async (message_template) => {
+      const { segmentId } = await draftCampaign(backend);
+      const refused = await backend.call("POST", "/api/v1/campaigns", { name: "x", segment_id: segmentId, message_template });
+      expect([refused.status, refused.body.error.details[0].field]).toEqual([400, "message_template"]);
+    },
+  );
 
   test("is changed while it is a DRAFT, and counts its new segment", async () => {
     const { campaignId } = await draftCampaign(backend);
@@ -97,7 +105,10 @@ describe("running a campaign", () => {
     const { body } = await backend.call("GET", `/api/v1/campaigns/${campaignId}`);
     expect(body.data).toMatchObject({ status: "RUNNING", stats: { audience: 3, pending: 3 }, started_at: expect.any(String) });
     const campaign = await backend.store.campaigns.read(campaignId);
-    expect(campaign?.frozen).toMatchObject({ rule: moreThan("total_spend", 1000), template: "Hi {{name}}, you spent ${{total_spend}}" });
+    expect(campaign?.frozen).toMatchObject({
+      rule: moreThan("total_spend", 1000),
+      template: "Hi {{name}}, you spent ${{total_spend}}",
+    });
   });
 
   test("is announced as JSON without a body, as the walkthrough calls it", async () => {

@@ -12,6 +12,7 @@ import { Removed, success } from "@mini-crm/wire/envelope";
 import { IdParams } from "@mini-crm/wire/text";
 import type { BackendDeps } from "../deps.ts";
 import { campaignJson } from "../present/campaign.ts";
+import { ok, removed } from "../present/envelope.ts";
 import { pageRequest, pagination } from "../present/page.ts";
 import { conflict, notFound } from "../refusals.ts";
 import { REFUSALS } from "./schemas.ts";
@@ -27,7 +28,12 @@ export function campaignRoutes(app: HttpServer, deps: BackendDeps): void {
 }
 
 function createCampaign(app: HttpServer, { store, clock, newId, defaultChannelId }: BackendDeps): void {
-  const schema = { tags, summary: "Write a campaign; nothing is sent yet", body: CampaignBody, response: { 201: CampaignAnswer, ...REFUSALS } };
+  const schema = {
+    tags,
+    summary: "Write a campaign; nothing is sent yet",
+    body: CampaignBody,
+    response: { 201: CampaignAnswer, ...REFUSALS },
+  };
   app.post("/campaigns", { schema }, async ({ body }, reply) => {
     checkTemplate(body.message_template);
     const segment = await segmentWith(store, body.segment_id);
@@ -52,7 +58,7 @@ function createCampaign(app: HttpServer, { store, clock, newId, defaultChannelId
     };
     await store.campaigns.create(campaign);
     reply.code(201);
-    return { success: true as const, data: campaignJson(campaign) };
+    return ok(campaignJson(campaign));
   });
 }
 
@@ -69,16 +75,21 @@ function listCampaigns(app: HttpServer, { store, clock }: BackendDeps): void {
     const audience = draftAudiences(store, clock);
     const data = [];
     for (const campaign of items) data.push(campaignJson(await audience(campaign)));
-    return { success: true as const, data, pagination: pagination(request, total) };
+    return { ...ok(data), pagination: pagination(request, total) };
   });
 }
 
 function readCampaign(app: HttpServer, { store, clock }: BackendDeps): void {
-  const schema = { tags, summary: "One campaign with its ledger", params: IdParams, response: { 200: CampaignAnswer, ...REFUSALS } };
+  const schema = {
+    tags,
+    summary: "One campaign with its ledger",
+    params: IdParams,
+    response: { 200: CampaignAnswer, ...REFUSALS },
+  };
   app.get("/campaigns/:id", { schema }, async ({ params: { id } }) => {
     const campaign = await store.campaigns.read(id);
     if (campaign === null) throw notFound("Campaign", id);
-    return { success: true as const, data: campaignJson(await draftAudiences(store, clock)(campaign)) };
+    return ok(campaignJson(await draftAudiences(store, clock)(campaign)));
   });
 }
 
@@ -96,7 +107,7 @@ function changeCampaign(app: HttpServer, { store, clock }: BackendDeps): void {
     const change = await store.campaigns.change(id, body, clock.now());
     switch (change.kind) {
       case "changed":
-        return { success: true as const, data: campaignJson(await draftAudiences(store, clock)(change.campaign)) };
+        return ok(campaignJson(await draftAudiences(store, clock)(change.campaign)));
       case "not_found":
         throw notFound("Campaign", id);
       case "not_draft":
@@ -122,11 +133,15 @@ function removeCampaign(app: HttpServer, { store }: BackendDeps): void {
     const removal = await store.campaigns.remove(id);
     switch (removal.kind) {
       case "removed":
-        return { success: true as const, data: { _id: id, removed: true as const } };
+        return ok(removed(id));
       case "not_found":
         throw notFound("Campaign", id);
       case "in_progress":
-        throw conflict("CAMPAIGN_IN_PROGRESS", "The campaign is being sent", `It is ${removal.status}: wait until it has come to its end`);
+        throw conflict(
+          "CAMPAIGN_IN_PROGRESS",
+          "The campaign is being sent",
+          `It is ${removal.status}: wait until it has come to its end`,
+        );
       default:
         return unreachable(removal);
     }

@@ -4,6 +4,7 @@ import { DeliveryAnswer, DeliveryQuery } from "@mini-crm/wire/delivery";
 import { IdParams } from "@mini-crm/wire/text";
 import type { BackendDeps } from "../deps.ts";
 import { breakdownOf } from "../present/campaign.ts";
+import { ok } from "../present/envelope.ts";
 import { messageJson } from "../present/message.ts";
 import { pageRequest, pagination } from "../present/page.ts";
 import { notFound } from "../refusals.ts";
@@ -28,6 +29,6 @@ export function deliveryRoutes(app: HttpServer, { store }: BackendDeps): void {
       deliveryLogs: logs.items.map(messageJson),
       pagination: pagination(request, logs.total),
     };
-    return { success: true as const, data };
+    return ok(data);
   });
 }

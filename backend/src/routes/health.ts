@@ -20,8 +20,14 @@ export function healthRoutes(app: HttpServer, { store, bus, clock, engines }: Ba
   };
   app.get("/health", { schema, config: { public: true } }, async (_request, reply) => {
     const [database, kafka, expanding] = await Promise.all([
-      inTime(clock, store.ping().then(() => true)),
-      inTime(clock, bus.ping().then(() => true)),
+      inTime(
+        clock,
+        store.ping().then(() => true),
+      ),
+      inTime(
+        clock,
+        bus.ping().then(() => true),
+      ),
       inTime(clock, isExpanding(store, clock)),
     ]);
     reply.code(database && kafka ? 200 : 503);

@@ -34,7 +34,12 @@ function nameContains(text: string): Rule {
   const capitalised = lower.replaceAll(/(?<!\p{L})\p{L}/gu, (letter) => letter.toUpperCase());
   const spellings = new Set([text, lower, capitalised, text.toUpperCase()]);
   const children = [...spellings].map((value): Rule => {
-    return { type: "comparison", operator: "CONTAINS", left: { type: "field", value: "name" }, right: { type: "literal", value } };
+    return {
+      type: "comparison",
+      operator: "CONTAINS",
+      left: { type: "field", value: "name" },
+      right: { type: "literal", value },
+    };
   });
   return { op: "OR", children };
 }

@@ -4,6 +4,7 @@ import type { HttpServer } from "@mini-crm/runtime/http/http-server";
 import { invalidInput } from "@mini-crm/runtime/http/refusal";
 import { LeadBulkAnswer, LeadBulkBody } from "@mini-crm/wire/lead";
 import type { BackendDeps } from "../deps.ts";
+import { ok } from "../present/envelope.ts";
 import { READ_BY_DOMAIN, REFUSALS } from "./schemas.ts";
 
 const BODY_LIMIT_BYTES = 16 * 1024 * 1024;
@@ -24,7 +25,7 @@ export function leadBulkRoutes(app: HttpServer, { store, clock, readLeads }: Bac
     const read = await readLeads(body instanceof Uint8Array ? body : new Uint8Array());
     if (read.kind === "refused") throw invalidInput([read.problem]);
     const counts = await store.leads.import(read.encoded, clock.now());
-    return { success: true as const, data: { ...counts, rejected: read.rejected.map(rejection) } };
+    return ok({ ...counts, rejected: read.rejected.map(rejection) });
   });
 }
 

@@ -7,6 +7,7 @@ import { Removed, success } from "@mini-crm/wire/envelope";
 import { LeadAnswer, LeadBody, LeadDetailAnswer, LeadListAnswer, LeadListQuery } from "@mini-crm/wire/lead";
 import { IdParams } from "@mini-crm/wire/text";
 import type { BackendDeps } from "../deps.ts";
+import { ok, removed } from "../present/envelope.ts";
 import { leadJson, phoneFlags } from "../present/lead.ts";
 import { messageJson } from "../present/message.ts";
 import { pageRequest, pagination } from "../present/page.ts";
@@ -38,7 +39,7 @@ function addLead(app: HttpServer, { store, clock }: BackendDeps): void {
     if (!read.ok) throw invalidInput(read.problems);
     const { kind, lead } = await store.leads.add(read.lead, clock.now());
     reply.code(kind === "added" ? 201 : 200);
-    return { success: true as const, data: leadJson(lead) };
+    return ok(leadJson(lead));
   });
 }
 
@@ -54,8 +55,13 @@ function listLeads(app: HttpServer, { store, clock }: BackendDeps): void {
     const segment = query.segment_id === undefined ? null : await store.segments.read(query.segment_id);
     if (query.segment_id !== undefined && segment === null) throw notFound("Segment", query.segment_id);
     const rule = ruleOfFilters(query, segment?.rule_ast ?? null);
-    const { items, total } = await store.leads.list({ ...request, rule, sort: sortOf(query.sort ?? "-created_at"), now: clock.now() });
-    return { success: true as const, data: { leads: items.map(leadJson), pagination: pagination(request, total) } };
+    const { items, total } = await store.leads.list({
+      ...request,
+      rule,
+      sort: sortOf(query.sort ?? "created_at"),
+      now: clock.now(),
+    });
+    return ok({ leads: items.map(leadJson), pagination: pagination(request, total) });
   });
 }
 
@@ -71,7 +77,7 @@ function showLead(app: HttpServer, { store }: BackendDeps): void {
     if (lead === null) throw notFound("Lead", id);
     const messages = await store.messages.ofLead(id, SHOWN_MESSAGES);
     const data = { ...leadJson(lead), phone_flags: phoneFlags(lead), messages: messages.map(messageJson) };
-    return { success: true as const, data };
+    return ok(data);
   });
 }
 
@@ -89,11 +95,15 @@ function changeLead(app: HttpServer, { store, clock }: BackendDeps): void {
     const change = await store.leads.change(id, read.lead, clock.now());
     switch (change.kind) {
       case "changed":
-        return { success: true as const, data: leadJson(change.lead) };
+        return ok(leadJson(change.lead));
       case "not_found":
         throw notFound("Lead", id);
       case "taken":
-        throw conflict("EXTERNAL_ID_TAKEN", "Another lead has this external_id", `It belongs to the lead with ID ${change.lead_id}`);
+        throw conflict(
+          "EXTERNAL_ID_TAKEN",
+          "Another lead has this external_id",
+          `It belongs to the lead with ID ${change.lead_id}`,
+        );
       default:
         return unreachable(change);
     }
@@ -109,6 +119,6 @@ function removeLead(app: HttpServer, { store }: BackendDeps): void {
   };
   app.delete("/leads/:id", { schema }, async ({ params: { id } }) => {
     if (!(await store.leads.remove(id))) throw notFound("Lead", id);
-    return { success: true as const, data: { _id: id, removed: true as const } };
+    return ok(removed(id));
   });
 }

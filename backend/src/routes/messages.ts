@@ -3,6 +3,7 @@ import type { HttpServer } from "@mini-crm/runtime/http/http-server";
 import { MessageAnswer } from "@mini-crm/wire/message";
 import { IdParams } from "@mini-crm/wire/text";
 import type { BackendDeps } from "../deps.ts";
+import { ok } from "../present/envelope.ts";
 import { messageJson } from "../present/message.ts";
 import { notFound } from "../refusals.ts";
 import { REFUSALS } from "./schemas.ts";
@@ -17,6 +18,6 @@ export function messageRoutes(app: HttpServer, { store }: BackendDeps): void {
   app.get("/messages/:id", { schema }, async ({ params: { id } }) => {
     const message = await store.messages.read(id);
     if (message === null) throw notFound("Message", id);
-    return { success: true as const, data: messageJson(message) };
+    return ok(messageJson(message));
   });
 }

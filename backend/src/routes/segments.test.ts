@@ -1,3 +1,5 @@
+import { COMPARISON_OPERATORS } from "@mini-crm/core/segment/rule";
+import { RULE_OPERATORS } from "@mini-crm/wire/segment";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openBackend, type TestBackend } from "../test-backend.ts";
 import { draftCampaign, FIVE_LEADS, moreThan } from "../test-campaign.ts";
@@ -83,7 +85,12 @@ describe("a preview", () => {
   });
 
   test("of the nested rule of the walkthrough finds three", async () => {
-    const email = { type: "comparison", operator: "IN", left: { type: "field", value: "emails" }, right: { type: "literal", value: ["john.doe@example.com"] } };
+    const email = {
+      type: "comparison",
+      operator: "IN",
+      left: { type: "field", value: "emails" },
+      right: { type: "literal", value: ["john.doe@example.com"] },
+    };
     const big = { op: "AND", children: [moreThan("total_spend", 2000), { ...moreThan("visits", 10), operator: ">=" }] };
     const { body } = await backend.call("POST", "/api/v1/segments/preview", { rule_ast: { op: "OR", children: [big, email] } });
     expect(body.data.count).toBe(3);
@@ -97,6 +104,14 @@ describe("a preview", () => {
   test("explains itself where it is asked to", async () => {
     const { body } = await backend.call("POST", "/api/v1/segments/preview?explain=true", { rule_ast: rule });
     expect(JSON.stringify(body.data.explain.mongodb)).toContain("total_spend");
-    expect(body.data.explain).toMatchObject({ engine: "sqlite", query: expect.stringContaining("total_spend"), plan: [expect.any(String)] });
+    expect(body.data.explain).toMatchObject({
+      engine: "sqlite",
+      query: expect.stringContaining("total_spend"),
+      plan: [expect.any(String)],
+    });
   });
+});
+
+test("the wire names the operators that the rule language has", () => {
+  expect(RULE_OPERATORS).toEqual(COMPARISON_OPERATORS);
 });

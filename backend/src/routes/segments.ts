@@ -17,6 +17,7 @@ import {
 } from "@mini-crm/wire/segment";
 import { IdParams } from "@mini-crm/wire/text";
 import type { BackendDeps } from "../deps.ts";
+import { ok, removed } from "../present/envelope.ts";
 import { leadJson } from "../present/lead.ts";
 import { pageRequest, pagination } from "../present/page.ts";
 import { segmentJson } from "../present/segment.ts";
@@ -49,7 +50,7 @@ function createSegment(app: HttpServer, { store, clock, newId }: BackendDeps): v
     };
     await store.segments.create(segment);
     reply.code(201);
-    return { success: true as const, data: segmentJson(segment) };
+    return ok(segmentJson(segment));
   });
 }
 
@@ -70,7 +71,7 @@ function previewRule(app: HttpServer, { store, clock, ruleAsMongoQuery }: Backen
       query.explain === true ? store.segments.explain(rule, now) : null,
     ]);
     const explain = plan === null ? {} : { explain: { mongodb: ruleAsMongoQuery(rule, now), ...plan } };
-    return { success: true as const, data: { count, sample: sample.map(leadJson), ...explain } };
+    return ok({ count, sample: sample.map(leadJson), ...explain });
   });
 }
 
@@ -84,7 +85,7 @@ function listSegments(app: HttpServer, { store }: BackendDeps): void {
   app.get("/segments", { schema }, async ({ query }) => {
     const request = pageRequest(query);
     const { items, total } = await store.segments.list(request);
-    return { success: true as const, data: items.map(segmentJson), pagination: pagination(request, total) };
+    return { ...ok(items.map(segmentJson)), pagination: pagination(request, total) };
   });
 }
 
@@ -93,7 +94,7 @@ function readSegment(app: HttpServer, { store }: BackendDeps): void {
   app.get("/segments/:id", { schema }, async ({ params: { id } }) => {
     const segment = await store.segments.read(id);
     if (segment === null) throw notFound("Segment", id);
-    return { success: true as const, data: segmentJson(segment) };
+    return ok(segmentJson(segment));
   });
 }
 
@@ -109,7 +110,7 @@ function changeSegment(app: HttpServer, { store, clock }: BackendDeps): void {
     const rule = rule_ast === undefined ? {} : { rule_ast: ruleIn(rule_ast) };
     const segment = await store.segments.change(id, { ...fields, ...rule }, clock.now());
     if (segment === null) throw notFound("Segment", id);
-    return { success: true as const, data: segmentJson(segment) };
+    return ok(segmentJson(segment));
   });
 }
 
@@ -124,7 +125,7 @@ function removeSegment(app: HttpServer, { store }: BackendDeps): void {
     const removal = await store.segments.remove(id);
     switch (removal.kind) {
       case "removed":
-        return { success: true as const, data: { _id: id, removed: true as const } };
+        return ok(removed(id));
       case "not_found":
         throw notFound("Segment", id);
       case "in_use":

@@ -45,7 +45,11 @@ describe("health", () => {
     const gone = { retryable: true };
     const { store, bus, clock } = backend;
     const outage = () => Promise.reject(new AppError("STORE_UNAVAILABLE", "gone", gone));
-    const cut = await backendWith({ store: { ...store, ping: outage, segments: { ...store.segments, list: outage } }, bus, clock });
+    const cut = await backendWith({
+      store: { ...store, ping: outage, segments: { ...store.segments, list: outage } },
+      bus,
+      clock,
+    });
     const health = await cut.call("GET", "/health");
     expect([health.status, health.body.status, health.body.services.database]).toEqual([503, "degraded", "disconnected"]);
     const segments = await cut.call("GET", "/api/v1/segments");
@@ -80,7 +84,17 @@ describe("with an API key", () => {
   test("everything needs it but /health, documentation and unknown addresses included", async () => {
     const backend = await backendWith({ apiKey });
     expect((await backend.app.inject("/health")).statusCode).toBe(200);
-    for (const url of ["/api/v1/status", "/api/v1/leads", "/docs", "/docs/", "/docs/json", "/docs/yaml", "/docs/static/index.html", "/none"]) {
+    expect((await backend.app.inject({ method: "HEAD", url: "/health" })).statusCode).toBe(200);
+    for (const url of [
+      "/api/v1/status",
+      "/api/v1/leads",
+      "/docs",
+      "/docs/",
+      "/docs/json",
+      "/docs/yaml",
+      "/docs/static/index.html",
+      "/none",
+    ]) {
       expect([url, (await backend.app.inject(url)).statusCode]).toEqual([url, 401]);
     }
     const status = await backend.app.inject({ url: "/api/v1/status", headers: { authorization: `Bearer ${apiKey}` } });
@@ -112,6 +126,14 @@ describe("the documentation", () => {
     ]);
     for (const operations of Object.values<Record<string, { summary?: string }>>(document.paths)) {
       for (const operation of Object.values(operations)) expect(operation.summary).toBeTruthy();
+    }
+  });
+
+  test("is shown to other machines only with an API key", async () => {
+    const backend = await backendWith();
+    for (const url of ["/docs", "/docs/", "/docs/json", "/docs/yaml", "/docs/static/swagger-ui.css"]) {
+      expect([url, (await backend.app.inject({ url, remoteAddress: "192.168.1.20" })).statusCode]).toEqual([url, 403]);
+      expect((await backend.app.inject({ url, remoteAddress: "::ffff:127.0.0.1" })).statusCode).toBeLessThan(400);
     }
   });
 

@@ -12,7 +12,7 @@ import type { Clock } from "@mini-crm/core/ports/clock";
 import type { EventBus } from "@mini-crm/core/ports/event-bus";
 import type { Store } from "@mini-crm/core/ports/store";
 import type { Config } from "./config.ts";
-import { systemClock } from "./system-clock.ts";
+import { systemClock } from "@mini-crm/adapters/system-clock/system-clock";
 
 export { ruleAsMongoQuery };
 

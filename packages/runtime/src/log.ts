@@ -1,6 +1,6 @@
 /** Owns the log: structured lines for machines, coloured ones where a person watches. */
 import { type Logger, pino } from "pino";
-import { pinoPretty } from "pino-pretty";
+import pinoPretty from "pino-pretty";
 
 export type { Logger } from "pino";
 

@@ -2,7 +2,7 @@
 import { type Static, Type } from "typebox";
 import { success } from "./envelope.ts";
 import { PageFields, Pagination } from "./pagination.ts";
-import { textUpTo, Time, TimeOrNull } from "./text.ts";
+import { Time, TimeOrNull, textUpTo } from "./text.ts";
 
 export const CampaignStatusJson = Type.Enum(["DRAFT", "SCHEDULED", "RUNNING", "PAUSED", "COMPLETED", "CANCELLED", "FAILED"]);
 export type CampaignStatusJson = Static<typeof CampaignStatusJson>;

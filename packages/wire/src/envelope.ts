@@ -20,7 +20,9 @@ export const ErrorEnvelope = Type.Object({
   error: Type.Object({
     message: Type.String({ description: "What is wrong, for people" }),
     code: Type.String({ description: "What is wrong, for machines", examples: ["SEGMENT_NOT_FOUND"] }),
-    details: Type.Union([Type.String(), Type.Array(Problem)], { description: "More of it: a sentence, or every problem of the input" }),
+    details: Type.Union([Type.String(), Type.Array(Problem)], {
+      description: "More of it: a sentence, or every problem of the input",
+    }),
   }),
 });
 export type ErrorEnvelope = Static<typeof ErrorEnvelope>;

@@ -60,7 +60,7 @@ const LEAD_SORTS = SORT_FIELDS.flatMap((field): LeadSort[] => [field, `-${field}
 export const LeadListQuery = Type.Object(
   {
     ...PageFields,
-    sort: Type.Optional(Type.Enum(LEAD_SORTS, { default: "-created_at", description: "By which field; - for the largest first" })),
+    sort: Type.Optional(Type.Enum(LEAD_SORTS, { default: "created_at", description: "By which field; - for the largest first" })),
     q: Type.Optional(Type.String({ minLength: 1, maxLength: 200, description: "The name contains" })),
     email: Type.Optional(Type.String({ minLength: 3, maxLength: 254 })),
     phone: Type.Optional(Type.String({ minLength: 1, maxLength: 60 })),

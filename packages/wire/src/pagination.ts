@@ -6,7 +6,9 @@ export const DEFAULT_PAGE_LIMIT = 20;
 /** The query fields of every list. */
 export const PageFields = {
   page: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, default: 1, description: "Which page, from 1" })),
-  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: DEFAULT_PAGE_LIMIT, description: "How many on a page" })),
+  limit: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: 200, default: DEFAULT_PAGE_LIMIT, description: "How many on a page" }),
+  ),
 };
 
 export const PageQuery = Type.Object(PageFields, { additionalProperties: false });

@@ -3,13 +3,18 @@ import { type Static, Type } from "typebox";
 import { success } from "./envelope.ts";
 import { LeadJson } from "./lead.ts";
 import { Pagination } from "./pagination.ts";
-import { textUpTo, Time } from "./text.ts";
+import { Time, textUpTo } from "./text.ts";
+
+export const RULE_OPERATORS = [
+  ...[">", ">=", "<", "<=", "==", "!=", "IN", "NOT_IN", "BETWEEN", "CONTAINS", "NOT_CONTAINS", "STARTS_WITH", "ENDS_WITH"],
+  ...["EXISTS", "NOT_EXISTS", "WITHIN_LAST", "NOT_WITHIN_LAST"],
+] as const;
 
 /** The rule language's syntax tree. */
 export type RuleAst = ComparisonAst | CombinationAst;
 export interface ComparisonAst {
   type: "comparison";
-  operator: string;
+  operator: (typeof RULE_OPERATORS)[number];
   left: { type: "field"; value: string };
   right?: { type: "literal"; value: unknown };
 }
@@ -22,8 +27,8 @@ const rule = {
   type: "object",
   description: [
     "Who belongs to the segment. Either a comparison of a lead's field with a literal, or AND, OR, NOT over `children`.",
-    "Operators: > >= < <= == != IN NOT_IN BETWEEN CONTAINS NOT_CONTAINS STARTS_WITH ENDS_WITH EXISTS NOT_EXISTS WITHIN_LAST",
-    "NOT_WITHIN_LAST. Fields: a lead's own, and metadata.<path>.",
+    `Operators: ${RULE_OPERATORS.join(" ")}.`,
+    "Fields: a lead's own, and metadata.<path>.",
   ].join(" "),
   examples: [
     {

@@ -4,7 +4,11 @@ import { type TString, Type } from "typebox";
 /** A text of 1 to `maxLength` characters that is more than blanks, and that every engine can keep unchanged. */
 export function textUpTo(maxLength: number, description: string): TString {
   const text = Type.String({ minLength: 1, maxLength, description });
-  const visible = Type.Refine(text, (value) => value.trim() !== "", () => "must not be blank");
+  const visible = Type.Refine(
+    text,
+    (value) => value.trim() !== "",
+    () => "must not be blank",
+  );
   return Type.Refine(
     visible,
     (value) => !value.includes("\0") && value.isWellFormed(),

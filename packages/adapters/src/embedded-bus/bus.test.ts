@@ -1,6 +1,6 @@
 /** Proves the `EventBus` contract on the embedded log, each connection with threads of its own on one file. */
 import { describeEventBus } from "@mini-crm/core/contracts/event-bus";
-import { systemClock } from "@mini-crm/runtime/system-clock";
+import { systemClock } from "../system-clock/system-clock.ts";
 import { openDatabase } from "../sqlite/database.ts";
 import { openTemporary } from "../sqlite/temporary.ts";
 import { embeddedBus } from "./bus.ts";

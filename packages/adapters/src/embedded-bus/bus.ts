@@ -6,7 +6,7 @@ import type { Consumer, Consumption, EventBus } from "@mini-crm/core/ports/event
 import type { Step, StepResults } from "@mini-crm/core/ports/steps";
 import type { Database } from "../sqlite/database.ts";
 import { type Backoff, handleBatch } from "./delivery.ts";
-import type { DeadTopicEvent, Position } from "./log.ts";
+import { batchesOf, type DeadTopicEvent, eventsOf, type Position } from "./log.ts";
 
 export interface EmbeddedBusOptions {
   /** The database that holds the store: the log lies beside it, so that one transaction covers both. */
@@ -40,7 +40,8 @@ export function embeddedBus(options: EmbeddedBusOptions): EventBus {
     publish: readonly (TopicEvent | DeadTopicEvent)[],
     consumed: Position | null,
   ): Promise<StepResults<S>> => {
-    const { results, topics } = await database.call("write", "commit", { steps, publish, consumed, now: clock.now() });
+    const commit = { steps, publish: batchesOf(publish), consumed, now: clock.now() };
+    const { results, topics } = await database.call("write", "commit", commit);
     wake(topics);
     return results as StepResults<S>;
   };
@@ -125,13 +126,15 @@ function startConsumption<T extends Topic>(consumer: Consumer<T>, around: Surrou
       ownedForMs: around.ownedForMs,
       now: around.clock.now(),
     });
-    for (const { position, events } of batches) {
-      const logged = events as { key: string; value: TopicValues[T] }[];
-      const handled = handleBatch({ consumer, events: logged, position, signal: closing.signal, ...around }).finally(() => {
-        inHand.delete(position.partition);
+    for (const batch of batches) {
+      const { partition } = batch;
+      const events = eventsOf(batch, batchSize) as { key: string; value: TopicValues[T] }[];
+      const position = { group, topic, partition, owner: around.owner, next: batch.next + events.length };
+      const handled = handleBatch({ consumer, events, position, signal: closing.signal, ...around }).finally(() => {
+        inHand.delete(partition);
         wake();
       });
-      inHand.set(position.partition, handled);
+      inHand.set(partition, handled);
     }
     return batches.length > 0;
   };

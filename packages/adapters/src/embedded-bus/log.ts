@@ -3,8 +3,11 @@ import type { TopicEvent } from "@mini-crm/core/event/topics";
 import type { Instant } from "@mini-crm/core/instant";
 import { type Connection, number, numberOrNull, text, textOrNull } from "../sqlite/connection.ts";
 
-/** How many partitions every topic has: events of one key share one, others can pass each other. */
-export const PARTITIONS = 8;
+/**
+ * How many partitions a topic has: events of one key share one, others can pass each other. Only channels need that, because one
+ * of them may wait for its rate limit; everything else is fastest in one piece.
+ */
+const PARTITIONS: Readonly<Record<string, number>> = { "campaign.messages": 8 };
 
 /** An event as it lies in the log. */
 export interface LoggedEvent {
@@ -22,20 +25,49 @@ export interface Position {
   next: number;
 }
 
+/** A partition's rows from an offset on, still as text: they are taken apart on the thread that handles them. */
+export interface ReadBatch {
+  partition: number;
+  /** The offset of the first event to handle. */
+  next: number;
+  rows: { base: number; payload: string }[];
+}
+
+/** The events of a batch, at most `limit`. */
+export function eventsOf({ next, rows }: ReadBatch, limit: number): LoggedEvent[] {
+  const events: LoggedEvent[] = [];
+  for (const { base, payload } of rows) {
+    const logged: LoggedEvent[] = JSON.parse(payload);
+    const from = next + events.length - base;
+    for (const event of logged.slice(from, from + limit - events.length)) events.push(event);
+  }
+  return events;
+}
+
 /** FNV-1a: spreads keys over partitions the same way in every process. */
-export function partitionOf(key: string): number {
+function partitionOf(topic: string, key: string): number {
+  const partitions = PARTITIONS[topic] ?? 1;
+  if (partitions === 1) return 0;
   let hash = 0x811c9dc5;
   for (let index = 0; index < key.length; index += 1) {
     hash = Math.imul(hash ^ key.charCodeAt(index), 0x01000193);
   }
-  return (hash >>> 0) % PARTITIONS;
+  return (hash >>> 0) % partitions;
 }
 
-/** Appends events: one row for each topic and partition among them. The caller holds the transaction. */
-export function append(connection: Connection, events: readonly (TopicEvent | DeadTopicEvent)[], now: Instant): void {
+/** Events of one topic and partition, as they are to lie in the log. */
+export interface LogBatch {
+  topic: string;
+  partition: number;
+  n: number;
+  payload: string;
+}
+
+/** Sorts events into one batch for each topic and partition among them. */
+export function batchesOf(events: readonly (TopicEvent | DeadTopicEvent)[]): LogBatch[] {
   const batches = new Map<string, { topic: string; partition: number; events: LoggedEvent[] }>();
   for (const { topic, key, value } of events) {
-    const partition = partitionOf(key);
+    const partition = partitionOf(topic, key);
     const name = `${topic} ${partition}`;
     let batch = batches.get(name);
     if (batch === undefined) {
@@ -44,22 +76,29 @@ export function append(connection: Connection, events: readonly (TopicEvent | De
     }
     batch.events.push({ key, value });
   }
-  for (const { topic, partition, events: logged } of batches.values()) {
+  return Array.from(batches.values(), ({ topic, partition, events: logged }) => {
+    return { topic, partition, n: logged.length, payload: JSON.stringify(logged) };
+  });
+}
+
+/** Appends batches, a row each. The caller holds the transaction. */
+export function append(connection: Connection, batches: readonly LogBatch[], now: Instant): void {
+  for (const { topic, partition, n, payload } of batches) {
     const head = connection.get(
       `INSERT INTO event_head (topic, partition, next) VALUES (?, ?, ?)
        ON CONFLICT DO UPDATE SET next = next + excluded.next RETURNING next`,
       topic,
       partition,
-      logged.length,
+      n,
     );
     if (head === undefined) throw new Error("The log's head gave no row");
     connection.run(
       "INSERT INTO event_log (topic, partition, base, n, payload, at) VALUES (?, ?, ?, ?, ?, ?)",
       topic,
       partition,
-      number(head, "next") - logged.length,
-      logged.length,
-      JSON.stringify(logged),
+      number(head, "next") - n,
+      n,
+      payload,
       now,
     );
   }
@@ -82,12 +121,6 @@ export interface Turn {
   batchSize: number;
   ownedForMs: number;
   now: Instant;
-}
-
-/** What a consumer is handed: a batch of one partition, and how to commit it. */
-export interface ReadBatch {
-  position: Position;
-  events: LoggedEvent[];
 }
 
 /**
@@ -127,31 +160,27 @@ export function readTurn(connection: Connection, turn: Turn): ReadBatch[] {
       if (taken === 0) continue;
     }
     if (!waiting || turn.busy.includes(partition)) continue;
-    const events = readFrom(connection, turn.topic, partition, next, turn.batchSize);
-    const position = { group: turn.group, topic: turn.topic, partition, owner: turn.owner, next: next + events.length };
-    if (events.length > 0) batches.push({ position, events });
+    batches.push({ partition, next, rows: readRows(connection, turn.topic, partition, next, turn.batchSize) });
   }
   return batches;
 }
 
-function readFrom(connection: Connection, topic: string, partition: number, next: number, limit: number): LoggedEvent[] {
-  const events: LoggedEvent[] = [];
+/** The rows that hold the next `limit` events, or as many as there are. */
+function readRows(connection: Connection, topic: string, partition: number, next: number, limit: number): ReadBatch["rows"] {
+  const rows: ReadBatch["rows"] = [];
   let offset = next;
-  while (events.length < limit) {
+  while (offset < next + limit) {
     const row = connection.get(
-      "SELECT base, n, payload FROM event_log WHERE topic = ? AND partition = ? AND base + n > ? AND base <= ? ORDER BY base DESC LIMIT 1",
+      "SELECT base, n, payload FROM event_log WHERE topic = ? AND partition = ? AND base <= ? ORDER BY base DESC LIMIT 1",
       topic,
       partition,
       offset,
-      offset,
     );
-    if (row === undefined) break;
-    const logged: LoggedEvent[] = JSON.parse(text(row, "payload"));
-    const taken = logged.slice(offset - number(row, "base"), offset - number(row, "base") + limit - events.length);
-    events.push(...taken);
-    offset += taken.length;
+    if (row === undefined || number(row, "base") + number(row, "n") <= offset) break;
+    rows.push({ base: number(row, "base"), payload: text(row, "payload") });
+    offset = number(row, "base") + number(row, "n");
   }
-  return events;
+  return rows;
 }
 
 /**

@@ -14,17 +14,20 @@ export interface Connection {
   /** Carries `sql` out and answers how many rows it changed. */
   run(sql: string, ...params: SQLInputValue[]): number;
   /** Runs `work` in one transaction that no other writer can come between; rolls back where it throws. */
-  transaction<T>(work: () => T): T;
+  transaction<T>(work: () => T, durability?: Durability): T;
   close(): void;
 }
+
+/**
+ * `now`: on the disk before it is answered, with all that came before it. `soon`: outlives the process at once, and a power cut
+ * as soon as a later commit or checkpoint is on the disk.
+ */
+export type Durability = "now" | "soon";
 
 /** How many prepared statements a connection keeps; rules bring ever new SQL, so the oldest go. */
 const KEPT_STATEMENTS = 256;
 
-/**
- * Opens `file` (`:memory:` for one that dies with the connection). Every commit is on the disk before it is answered
- * (`synchronous = FULL`): a message marked as going out must still be marked after a power cut.
- */
+/** Opens `file` (`:memory:` for one that dies with the connection). */
 export function openConnection(file: string, access: "read-write" | "read-only"): Connection {
   const db = new DatabaseSync(file, { readOnly: access === "read-only" });
   db.exec("PRAGMA busy_timeout = 10000; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 1073741824");
@@ -51,7 +54,8 @@ export function openConnection(file: string, access: "read-write" | "read-only")
     all: (sql, ...params) => prepare(sql).all(...params),
     get: (sql, ...params) => prepare(sql).get(...params),
     run: (sql, ...params) => Number(prepare(sql).run(...params).changes),
-    transaction(work) {
+    transaction(work, durability = "now") {
+      if (durability === "soon") db.exec("PRAGMA synchronous = NORMAL");
       db.exec("BEGIN IMMEDIATE");
       try {
         const result = work();
@@ -60,6 +64,8 @@ export function openConnection(file: string, access: "read-write" | "read-only")
       } catch (error) {
         if (db.isTransaction) db.exec("ROLLBACK");
         throw error;
+      } finally {
+        if (durability === "soon") db.exec("PRAGMA synchronous = FULL");
       }
     },
     close: () => db.close(),

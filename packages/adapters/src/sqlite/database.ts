@@ -29,28 +29,30 @@ export async function openDatabase(file: string): Promise<Database> {
     await write.destroy();
     throw error;
   }
-  const lanes: Record<Lane, Piscina<Call, Answer>> = {
-    write,
-    read: startThread({ file, access: "read-only" }),
-    scan: startThread({ file, access: "read-only" }),
+  // Readers start with their first question: many processes and most tests need only one.
+  const lanes = new Map<Lane, Piscina<Call, Answer>>([["write", write]]);
+  const laneOf = (lane: Lane): Piscina<Call, Answer> => {
+    const started = lanes.get(lane) ?? startThread({ file, access: "read-only" });
+    lanes.set(lane, started);
+    return started;
   };
   let closing: Promise<void> | null = null;
 
   return {
     async call(lane, verb, ...args) {
       if (closing !== null) throw new AppError("CLOSED", "The database is closing.", { retryable: false });
-      return (await ask(lanes[lane], { verb, args })) as ReturnType<Verbs[typeof verb]>;
+      return (await ask(laneOf(lane), { verb, args })) as ReturnType<Verbs[typeof verb]>;
     },
     close() {
-      closing ??= closeAll(lanes);
+      closing ??= closeAll([...lanes.values()]);
       return closing;
     },
   };
 }
 
-/** Readers first: the last connection to close, the writer's, tidies the write-ahead log away. */
-async function closeAll(lanes: Record<Lane, Piscina<Call, Answer>>): Promise<void> {
-  for (const lane of [lanes.read, lanes.scan, lanes.write]) {
+/** The last connection to close, the writer's, tidies the write-ahead log away: it was the first to open. */
+async function closeAll(lanes: Piscina<Call, Answer>[]): Promise<void> {
+  for (const lane of lanes.reverse()) {
     await ask(lane, { verb: "close", args: [] });
     await lane.close();
   }

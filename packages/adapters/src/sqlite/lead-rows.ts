@@ -24,6 +24,13 @@ export function leadColumns(alias: string): string {
   return `${plain.map((column) => `${alias}.${column}`).join(", ")}, json(${alias}.metadata) AS metadata`;
 }
 
+/** The lead `l` of a query as the JSON text of a `Lead`; null where there is none. */
+export const LEAD_AS_JSON = `CASE WHEN l._id IS NOT NULL THEN json_object('_id', l._id, 'external_id', l.external_id,
+  'name', l.name, 'emails', json(l.emails), 'phones', json(l.phones), 'tags', json(l.tags), 'total_spend', l.total_spend,
+  'visits', l.visits, 'last_order_at', l.last_order_at, 'timezone', l.timezone, 'metadata', json(l.metadata),
+  'consent', json_object('state', l.consent, 'source', l.consent_source, 'at', l.consent_at),
+  'created_at', l.created_at, 'updated_at', l.updated_at) END`;
+
 export function leadOf(row: Row): Lead {
   return {
     _id: text(row, "_id"),

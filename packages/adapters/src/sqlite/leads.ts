@@ -3,7 +3,7 @@ import type { Instant } from "@mini-crm/core/instant";
 import type { Lead, LeadInput } from "@mini-crm/core/lead/lead";
 import { recognise } from "@mini-crm/core/lead/identity";
 import { mergeLead, newLead, replaceFields } from "@mini-crm/core/lead/merge";
-import { decodeLeads } from "@mini-crm/core/lead/read-leads";
+import { decodeLeads } from "@mini-crm/core/lead/encoded-leads";
 import type { ImportCounts, LeadChange, LeadSortField, Page, PageRequest, Sort } from "@mini-crm/core/ports/store";
 import type { Rule } from "@mini-crm/core/segment/rule";
 import { type Connection, number, text } from "./connection.ts";

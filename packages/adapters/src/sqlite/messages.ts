@@ -12,14 +12,15 @@ import type {
 } from "@mini-crm/core/ports/store";
 import { countChanges, readCampaign } from "./campaigns.ts";
 import { type Connection, number, numberOrNull, type Row, text, textOrNull } from "./connection.ts";
-import { leadColumns, leadOf } from "./lead-rows.ts";
+import { LEAD_AS_JSON } from "./lead-rows.ts";
 
 type ClaimRequest = Parameters<MessageStore["claim"]>[0];
 type AdmitRequest = Parameters<MessageStore["admit"]>[0];
 
 export function messageVerbs(connection: Connection) {
   return {
-    claimMessages: (request: ClaimRequest): Claim => connection.transaction(() => claim(connection, request)),
+    claimMessages: (request: ClaimRequest): RawClaim => connection.transaction(() => claim(connection, request), "soon"),
+    /** Durable: a message that goes out must still be marked after a power cut. */
     admitMessages: (request: AdmitRequest): Admission => connection.transaction(() => admit(connection, request)),
 
     readMessage: (id: string): Message | null => {
@@ -72,26 +73,26 @@ export function messageVerbs(connection: Connection) {
   };
 }
 
-function claim(connection: Connection, request: ClaimRequest): Claim {
+function claim(connection: Connection, request: ClaimRequest): RawClaim {
   const campaign = readCampaign(connection, request.campaign_id);
   if (campaign?.status !== "RUNNING" || campaign.frozen === null) return { kind: "nothing" };
   const use = request.rate === null ? null : rateUse(connection, request.channel_id, request.rate, request.now);
   const room = use === null || request.rate === null ? request.max : request.rate.messages - use.used;
-  const rows = connection.all(
-    `SELECT m.lead_id AS message_lead_id, m.phone, m.attempt, ${leadColumns("l")}
-     FROM message AS m LEFT JOIN lead AS l ON l._id = m.lead_id
-     WHERE m.campaign_id = ? AND m.lead_id > ? AND m.lead_id <= ? AND m.status = 'PENDING'
-       AND (m.wake_at IS NULL OR m.wake_at <= ?)
-     ORDER BY m.lead_id LIMIT ?`,
+  const row = connection.get(
+    `SELECT count(*) AS messages, min(lead_id) AS first, max(lead_id) AS last, json_group_array(json(claimed)) AS claimed
+     FROM (
+       SELECT m.lead_id, json_object('lead_id', m.lead_id, 'phone', m.phone, 'attempt', m.attempt + 1, 'lead', ${LEAD_AS_JSON}) AS claimed
+       FROM message AS m LEFT JOIN lead AS l ON l._id = m.lead_id
+       WHERE m.campaign_id = ? AND m.lead_id > ? AND m.lead_id <= ? AND m.status = 'PENDING'
+         AND (m.wake_at IS NULL OR m.wake_at <= ?)
+       ORDER BY m.lead_id LIMIT ?)`,
     request.campaign_id,
     request.after ?? "",
     request.up_to,
     request.now,
     Math.max(1, Math.min(request.max, room)),
   );
-  const first = rows[0];
-  const last = rows.at(-1);
-  if (first === undefined || last === undefined) return { kind: "nothing" };
+  if (row === undefined || number(row, "messages") === 0) return { kind: "nothing" };
   if (use !== null && room <= 0) return { kind: "limited", until: use.resetAt };
 
   // In this transaction nobody else writes: the range holds just the rows that were read.
@@ -101,24 +102,24 @@ function claim(connection: Connection, request: ClaimRequest): Claim {
     request.worker,
     request.now + request.leaseMs,
     request.campaign_id,
-    text(first, "message_lead_id"),
-    text(last, "message_lead_id"),
+    text(row, "first"),
+    text(row, "last"),
     request.now,
   );
-  if (claimed !== rows.length) throw new Error("A claim changed other rows than it read");
+  if (claimed !== number(row, "messages")) throw new Error("A claim changed other rows than it read");
   const changes = countChanges(connection);
   changes.moved(request.campaign_id, "PENDING", "CLAIMED", claimed);
   changes.write();
-  const messages = rows.map(
-    (row): ClaimedMessage => ({
-      _id: messageId(request.campaign_id, text(row, "message_lead_id")),
-      lead_id: text(row, "message_lead_id"),
-      phone: textOrNull(row, "phone"),
-      attempt: number(row, "attempt") + 1,
-      lead: row["_id"] === null ? null : leadOf(row),
-    }),
-  );
-  return { kind: "claimed", template: campaign.frozen.template, messages };
+  return { kind: "claimed", template: campaign.frozen.template, messages: text(row, "claimed") };
+}
+
+/** A claim as it leaves the database thread: the messages are one JSON text, taken apart where they are rendered. */
+type RawClaim = Exclude<Claim, { kind: "claimed" }> | { kind: "claimed"; template: string; messages: string };
+
+export function claimOf(raw: RawClaim, campaignId: string): Claim {
+  if (raw.kind !== "claimed") return raw;
+  const messages: Omit<ClaimedMessage, "_id">[] = JSON.parse(raw.messages);
+  return { ...raw, messages: messages.map((message) => ({ _id: messageId(campaignId, message.lead_id), ...message })) };
 }
 
 function admit(connection: Connection, request: AdmitRequest): Admission {
@@ -138,21 +139,22 @@ function admit(connection: Connection, request: AdmitRequest): Admission {
       running.set(key.campaignId, runs);
     }
     if (!runs) continue;
-    if (connection.get("SELECT consent FROM lead WHERE _id = ?", key.leadId)?.["consent"] === "opted_out") {
-      admission.opted_out.push(message._id);
-      continue;
-    }
     if (room <= 0) continue;
     const admitted = connection.run(
       `UPDATE message SET status = 'SENDING', sending_at = ?
-       WHERE campaign_id = ? AND lead_id = ? AND status = 'CLAIMED' AND worker = ? AND attempt = ?`,
+       WHERE campaign_id = ? AND lead_id = ?3 AND status = 'CLAIMED' AND worker = ? AND attempt = ?
+         AND NOT EXISTS (SELECT 1 FROM lead WHERE _id = ?3 AND consent = 'opted_out')`,
       request.now,
       key.campaignId,
       key.leadId,
       request.worker,
       message.attempt,
     );
-    if (admitted === 0) continue;
+    if (admitted === 0) {
+      const lead = connection.get("SELECT consent FROM lead WHERE _id = ?", key.leadId);
+      if (lead?.["consent"] === "opted_out") admission.opted_out.push(message._id);
+      continue;
+    }
     connection.run(
       "INSERT OR REPLACE INTO message_text (campaign_id, lead_id, text) VALUES (?, ?, ?)",
       key.campaignId,

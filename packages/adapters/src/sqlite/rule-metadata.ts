@@ -21,7 +21,7 @@ export function metadataTest(path: readonly string[], test: Test): Sql {
   const anyItem = sql`EXISTS (SELECT 1 FROM json_each(lead.metadata, ${at}) AS item WHERE ${caseByType(raw("item.type"), raw("item.value"), byType)} ELSE 0 END)`;
   const value = sql`(lead.metadata ->> ${at})`;
   const exact = sql`${caseByType(sql`json_type(lead.metadata, ${at})`, value, byType)} WHEN 'array' THEN ${anyItem} ELSE 0 END`;
-  return sifted(value, test, exact);
+  return sifted(sql`(lead.metadata -> ${at})`, test, exact);
 }
 
 function testByType(test: ValueTest): TestByType {
@@ -65,15 +65,24 @@ function caseByType(type: Sql, value: Sql, { text, number, constants }: TestByTy
 }
 
 /**
- * Looking into the metadata is what takes time. A text must hold the test's own text to pass, and so must a list's JSON, so that
- * one look is enough for most leads.
+ * Looking into the metadata is what takes time, and `exact` does it twice. A single look at the value's JSON decides most leads:
+ * it must hold the test's own text, and where it begins with it, in its opening quote, it is the text that was looked for. As
+ * BLOB, SQLite need not copy it first.
  */
-function sifted(value: Sql, test: ValueTest, exact: Sql): Sql {
-  const needle = test.kind === "text" ? test.text : test.kind === "equal" ? test.value : null;
-  // Within a list, JSON writes these characters in another way.
-  if (typeof needle !== "string" || needle === "" || /["\\\p{Cc}]/u.test(needle)) return exact;
-  // The JSON of a list or an object cannot be the same text then.
-  const isPlain = test.kind === "equal" && !/^[[{]/.test(needle);
-  const found = isPlain ? sql`CASE WHEN ${value} = ${needle} THEN 1 ELSE ${exact} END` : exact;
-  return sql`CASE WHEN instr(${value}, ${needle}) THEN ${found} ELSE 0 END`;
+function sifted(json: Sql, test: ValueTest, exact: Sql): Sql {
+  const needle = needleOf(test);
+  if (needle === null) return exact;
+  const place = sql`ifnull(instr(CAST(${json} AS BLOB), CAST(${needle} AS BLOB)), 0)`;
+  const atStart = raw(needle.startsWith('"') ? " WHEN 1 THEN 1" : "");
+  return sql`CASE ${place} WHEN 0 THEN 0${atStart} ELSE ${exact} END`;
+}
+
+/** What the JSON of every value that passes holds, or `null` where nothing is known of it. */
+function needleOf(test: ValueTest): string | null {
+  const text = test.kind === "text" ? test.text : test.kind === "equal" ? test.value : null;
+  // JSON writes these characters in another way.
+  if (typeof text !== "string" || /["\\\p{Cc}]/u.test(text)) return null;
+  const opened = test.kind === "equal" || (test.kind === "text" && test.place === "start") ? '"' : "";
+  const closed = test.kind === "equal" || (test.kind === "text" && test.place === "end") ? '"' : "";
+  return `${opened}${text}${closed}`;
 }

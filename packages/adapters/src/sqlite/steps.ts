@@ -5,8 +5,8 @@ import type { StatusEvent, TopicEvent } from "@mini-crm/core/event/topics";
 import type { Instant } from "@mini-crm/core/instant";
 import { afterReceipt, type MessageStatus, messageId, parseMessageId } from "@mini-crm/core/message/message";
 import { afterOutcome, type SendOutcome } from "@mini-crm/core/message/outcome";
-import type { Step, StepResult, StepTable } from "@mini-crm/core/ports/steps";
-import { countChanges, readCampaign } from "./campaigns.ts";
+import type { AttemptOutcome, Step, StepResult, StepTable } from "@mini-crm/core/ports/steps";
+import { type CountChanges, countChanges, readCampaign } from "./campaigns.ts";
 import { type Connection, number, text, textOrNull } from "./connection.ts";
 import { expand } from "./expansion.ts";
 
@@ -16,6 +16,7 @@ export interface Stepped<R> {
   raised: TopicEvent[];
 }
 
+type MessageKey = NonNullable<ReturnType<typeof parseMessageId>>;
 type Input<N extends keyof StepTable> = StepTable[N]["input"];
 
 /** Carries one step out. The caller holds the transaction. */
@@ -62,23 +63,11 @@ function record(connection: Connection, input: Input<"record">): Stepped<StepRes
   const raised: TopicEvent[] = [];
   let applied = 0;
 
-  for (const { message_id, attempt, outcome } of input.outcomes) {
-    const key = parseMessageId(message_id);
-    if (key === null) continue;
-    const row = connection.get(
-      "SELECT status, worker, attempt FROM message WHERE campaign_id = ? AND lead_id = ?",
-      key.campaignId,
-      key.leadId,
-    );
-    if (row === undefined) continue;
-    const status = text(row, "status") as MessageStatus;
-    const stillTheWorkers = textOrNull(row, "worker") === input.worker && number(row, "attempt") === attempt;
-    const next = afterOutcome({ status, stillTheWorkers }, outcome);
-    if (next === null) continue;
-    writeOutcome(connection, key, next, outcome, input.now);
-    changes.moved(key.campaignId, status, next);
-    if (outcome.kind === "sent") sending.add(key.campaignId);
-    const event = statusEventOf(message_id, outcome, input.now);
+  for (const tried of input.outcomes) {
+    const key = parseMessageId(tried.message_id);
+    if (key === null || !applyOutcome(connection, key, tried, input, changes)) continue;
+    if (tried.outcome.kind === "sent") sending.add(key.campaignId);
+    const event = statusEventOf(tried.message_id, tried.outcome, input.now);
     if (event !== null) raised.push(event);
     applied += 1;
   }
@@ -90,26 +79,66 @@ function record(connection: Connection, input: Input<"record">): Stepped<StepRes
   return { result: { applied }, raised };
 }
 
+/** Moves one message as `afterOutcome` says; false where it changes nothing. */
+function applyOutcome(
+  connection: Connection,
+  key: MessageKey,
+  { attempt, outcome }: AttemptOutcome,
+  { worker, now }: Input<"record">,
+  changes: CountChanges,
+): boolean {
+  // Nearly every outcome is this one, and needs no look at the row before.
+  if (outcome.kind === "sent" && writeSent(connection, key, "SENDING", "SENT", outcome.providerId, now)) {
+    changes.moved(key.campaignId, "SENDING", "SENT");
+    return true;
+  }
+  const row = connection.get(
+    "SELECT status, worker, attempt FROM message WHERE campaign_id = ? AND lead_id = ?",
+    key.campaignId,
+    key.leadId,
+  );
+  if (row === undefined) return false;
+  const status = text(row, "status") as MessageStatus;
+  const stillTheWorkers = textOrNull(row, "worker") === worker && number(row, "attempt") === attempt;
+  const next = afterOutcome({ status, stillTheWorkers }, outcome);
+  if (next === null) return false;
+  if (outcome.kind === "sent") writeSent(connection, key, status, next, outcome.providerId, now);
+  else writeOutcome(connection, key, next, outcome, now);
+  changes.moved(key.campaignId, status, next);
+  return true;
+}
+
+/** Notes that a message was sent, where its status is `from`; what a receipt has already said of it stays. */
+function writeSent(
+  connection: Connection,
+  key: MessageKey,
+  from: MessageStatus,
+  to: MessageStatus,
+  providerId: string,
+  now: Instant,
+): boolean {
+  const written = connection.run(
+    `UPDATE message SET status = ?, provider_id = ?, sent_at = coalesce(sent_at, ?), wake_at = NULL,
+      code = CASE ?1 WHEN 'FAILED' THEN code END, reason = CASE ?1 WHEN 'FAILED' THEN reason END
+     WHERE campaign_id = ? AND lead_id = ? AND status = ?`,
+    to,
+    providerId,
+    now,
+    key.campaignId,
+    key.leadId,
+    from,
+  );
+  return written === 1;
+}
+
+/** Notes any other outcome. */
 function writeOutcome(
   connection: Connection,
-  key: { campaignId: string; leadId: string },
+  key: MessageKey,
   status: MessageStatus,
-  outcome: SendOutcome,
+  outcome: Exclude<SendOutcome, { kind: "sent" }>,
   now: Instant,
 ): void {
-  if (outcome.kind === "sent") {
-    connection.run(
-      `UPDATE message SET status = ?, provider_id = ?, sent_at = coalesce(sent_at, ?), wake_at = NULL,
-        code = CASE ?1 WHEN 'FAILED' THEN code END, reason = CASE ?1 WHEN 'FAILED' THEN reason END
-       WHERE campaign_id = ? AND lead_id = ?`,
-      status,
-      outcome.providerId,
-      now,
-      key.campaignId,
-      key.leadId,
-    );
-    return;
-  }
   const waits = outcome.kind === "retry" || outcome.kind === "released";
   connection.run(
     `UPDATE message SET status = ?, code = ?, reason = ?, retryable = ?, settled_at = ?, wake_at = ?, attempt = attempt - ?,
@@ -161,49 +190,66 @@ function fold(connection: Connection, input: Input<"fold">): Stepped<StepResult<
     if (key === null) continue;
     touched.add(key.campaignId);
     if (event.source === "send") continue; // The sender has already written its row.
-    if (applyReceipt(connection, key, event, changes.moved)) moved += 1;
+    if (applyReceipt(connection, key, event, changes)) moved += 1;
   }
   changes.write();
   return { result: { moved, completed: completeThoseDone(connection, touched, input) }, raised: [] };
 }
 
-function applyReceipt(
-  connection: Connection,
-  key: { campaignId: string; leadId: string },
-  event: StatusEvent,
-  moved: (campaignId: string, from: MessageStatus, to: MessageStatus) => void,
-): boolean {
-  if (event.status === "SKIPPED" || event.status === "UNCERTAIN") return false;
+/** Moves one message as `afterReceipt` says, and notes the time; true where its status is another one now. */
+function applyReceipt(connection: Connection, key: MessageKey, event: StatusEvent, changes: CountChanges): boolean {
+  const { status: receipt } = event;
+  if (receipt === "SKIPPED" || receipt === "UNCERTAIN") return false;
+  // Nearly every receipt follows the one before it, and needs no look at the row.
+  const usual = receipt === "DELIVERED" ? "SENT" : receipt === "READ" ? "DELIVERED" : null;
+  if (usual !== null && writeReceipt(connection, key, usual, receipt, event)) {
+    changes.moved(key.campaignId, usual, receipt);
+    return true;
+  }
   const row = connection.get("SELECT status FROM message WHERE campaign_id = ? AND lead_id = ?", key.campaignId, key.leadId);
   if (row === undefined) return false;
   const status = text(row, "status") as MessageStatus;
-  const next = afterReceipt(status, event.status);
-  const failed = next === "FAILED";
-  const at = { SENT: null, FAILED: null, DELIVERED: null, READ: null, [event.status]: event.at };
-  connection.run(
-    `UPDATE message SET status = ?, sent_at = coalesce(sent_at, ?), delivered_at = coalesce(delivered_at, ?, ?),
-      read_at = coalesce(read_at, ?), wake_at = NULL,
-      settled_at = CASE WHEN ? THEN coalesce(settled_at, ?) END,
-      code = CASE WHEN ? THEN coalesce(code, ?) END, reason = CASE WHEN ? THEN coalesce(reason, ?) END
-     WHERE campaign_id = ? AND lead_id = ?`,
-    next,
-    at.SENT,
-    at.DELIVERED,
-    at.READ,
-    at.READ,
-    failed ? 1 : 0,
+  const next = afterReceipt(status, receipt);
+  writeReceipt(connection, key, status, next, event);
+  if (next === status) return false;
+  changes.moved(key.campaignId, status, next);
+  return true;
+}
+
+/** Writes a receipt's time and reason, where the message's status is `from`. */
+function writeReceipt(
+  connection: Connection,
+  key: MessageKey,
+  from: MessageStatus,
+  to: MessageStatus,
+  event: StatusEvent,
+): boolean {
+  const column = RECEIPT_TIME[event.status];
+  const written = connection.run(
+    `UPDATE message SET status = ?, ${column}, wake_at = NULL,
+      settled_at = CASE ?1 WHEN 'FAILED' THEN coalesce(settled_at, ?2) END,
+      code = CASE ?1 WHEN 'FAILED' THEN coalesce(code, ?) END, reason = CASE ?1 WHEN 'FAILED' THEN coalesce(reason, ?) END
+     WHERE campaign_id = ? AND lead_id = ? AND status = ?`,
+    to,
     event.at,
-    failed ? 1 : 0,
     event.code,
-    failed ? 1 : 0,
     event.reason,
     key.campaignId,
     key.leadId,
+    from,
   );
-  if (next === status) return false;
-  moved(key.campaignId, status, next);
-  return true;
+  return written === 1;
 }
+
+/** Which times a receipt sets; whoever has read a message has received it. */
+const RECEIPT_TIME: Record<StatusEvent["status"], string> = {
+  SENT: "sent_at = coalesce(sent_at, ?2)",
+  DELIVERED: "delivered_at = coalesce(delivered_at, ?2)",
+  READ: "delivered_at = coalesce(delivered_at, ?2), read_at = coalesce(read_at, ?2)",
+  FAILED: "status = ?1",
+  SKIPPED: "status = ?1",
+  UNCERTAIN: "status = ?1",
+};
 
 function completeThoseDone(
   connection: Connection,

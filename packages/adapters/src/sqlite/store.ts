@@ -2,6 +2,7 @@
 import type { CarriedOut, Step } from "@mini-crm/core/ports/steps";
 import type { Store } from "@mini-crm/core/ports/store";
 import type { Database } from "./database.ts";
+import { claimOf } from "./messages.ts";
 
 /** The store on an open database. */
 export function sqliteStore(database: Database): Store {
@@ -32,7 +33,7 @@ export function sqliteStore(database: Database): Store {
       list: (request) => database.call("read", "listCampaigns", request),
     },
     messages: {
-      claim: (request) => database.call("write", "claimMessages", request),
+      claim: async (request) => claimOf(await database.call("write", "claimMessages", request), request.campaign_id),
       admit: (request) => database.call("write", "admitMessages", request),
       read: (id) => database.call("read", "readMessage", id),
       ofCampaign: (campaignId, request) => database.call("scan", "messagesOfCampaign", campaignId, request),

@@ -6,7 +6,8 @@ import type { Instant } from "@mini-crm/core/instant";
 import type { Step, StepName, StepResult } from "@mini-crm/core/ports/steps";
 import {
   append,
-  type DeadTopicEvent,
+  batchesOf,
+  type LogBatch,
   lagOf,
   letGo,
   moveOn,
@@ -28,7 +29,7 @@ import { carryOutStep } from "./steps.ts";
 /** What one transaction on store and log does: steps, events besides those that the steps raise, and a batch that is done. */
 export interface Commit {
   steps: readonly Step[];
-  publish: readonly (TopicEvent | DeadTopicEvent)[];
+  publish: readonly LogBatch[];
   consumed: Position | null;
   now: Instant;
 }
@@ -54,17 +55,20 @@ export function createVerbs(connection: Connection, chance: { now: () => number;
 
     carryOut: (steps: readonly Step[]) => connection.transaction(() => carryOut(steps)),
 
-    /** The one transaction of a batch: its writes, the events they raise, and its offset. Answers the topics that have news. */
+    /**
+     * The one transaction of a batch: its writes, the events they raise, and its offset. Answers the topics that have news. What a
+     * power cut undoes of a batch, the batch does again; everything else is durable when it is answered.
+     */
     commit: (commit: Commit): { results: StepResult<StepName>[]; topics: string[] } =>
       connection.transaction(() => {
         if (commit.consumed !== null && !moveOn(connection, commit.consumed)) {
           throw new AppError("SUPERSEDED", "Another process has taken this batch over.", { retryable: true });
         }
         const { results, raised } = carryOut(commit.steps);
-        const events = [...raised, ...commit.publish];
-        append(connection, events, commit.now);
-        return { results, topics: [...new Set(events.map((event) => event.topic))] };
-      }),
+        const batches = [...batchesOf(raised), ...commit.publish];
+        append(connection, batches, commit.now);
+        return { results, topics: [...new Set(batches.map(({ topic }) => topic))] };
+      }, commit.consumed === null ? "now" : "soon"),
 
     readTurn: (turn: Turn): ReadBatch[] => readTurn(connection, turn),
     letGo: (group: string, topic: string, owner: string): void => letGo(connection, group, topic, owner),

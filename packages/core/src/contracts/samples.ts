@@ -2,7 +2,7 @@
 import { type Campaign, noMessages } from "../campaign/campaign.ts";
 import { idSource } from "../id.ts";
 import type { LeadInput } from "../lead/lead.ts";
-import { encodeLeads } from "../lead/read-leads.ts";
+import { encodeLeads } from "../lead/encoded-leads.ts";
 import type { Store } from "../ports/store.ts";
 import type { Rule } from "../segment/rule.ts";
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { decodeLeads, encodeLeads, MAX_LEADS_PER_BODY, readEncodedLeads, readLeads } from "./read-leads.ts";
+import { decodeLeads, encodeLeads } from "./encoded-leads.ts";
+import { MAX_LEADS_PER_BODY, readEncodedLeads, readLeads } from "./read-leads.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const bodyOf = (leads: unknown) => bytes(JSON.stringify({ leads }));

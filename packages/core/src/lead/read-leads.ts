@@ -2,6 +2,7 @@
 import { isJsonObject } from "../json.ts";
 import type { Problem } from "../problem.ts";
 import { readLead } from "./intake.ts";
+import { encodeLeads } from "./encoded-leads.ts";
 import type { LeadInput } from "./lead.ts";
 import type { Country } from "./phone.ts";
 
@@ -37,16 +38,6 @@ export function readLeads(body: Uint8Array, defaultCountry?: Country): LeadsRead
     return refused("leads", "max_items", `\`leads\` has ${rows.length} leads: send at most ${MAX_LEADS_PER_BODY} at once.`);
   }
   return readRows(rows, defaultCountry);
-}
-
-/** Returns leads as bytes of their own, so that they can be transferred to another thread instead of copied. */
-export function encodeLeads(leads: readonly LeadInput[]): Uint8Array<ArrayBuffer> {
-  return new TextEncoder().encode(JSON.stringify(leads));
-}
-
-/** Reads what `encodeLeads` wrote, and nothing else: the leads are not checked again. */
-export function decodeLeads(bytes: Uint8Array): LeadInput[] {
-  return JSON.parse(new TextDecoder().decode(bytes));
 }
 
 /** As `LeadsRead`, with the good leads encoded, and how many they are. */

@@ -40,7 +40,7 @@ export type LeadChange =
   | { kind: "taken"; field: "external_id"; lead_id: string };
 
 export interface LeadStore {
-  /** Adds or merges leads (encoded by `encodeLeads`), all or none; a lead is recognised as `merge.ts` says. */
+  /** Adds or merges leads (encoded by `encodeLeads`), all or none; a lead is recognised as `identity.ts` says. */
   import(encoded: Uint8Array, now: Instant): Promise<ImportCounts>;
   /** Adds one lead, or merges it into the one it is recognised as. */
   add(input: LeadInput, now: Instant): Promise<{ kind: "added" | "merged"; lead: Lead }>;

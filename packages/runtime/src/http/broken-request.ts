@@ -25,8 +25,18 @@ function refusalOf(parserCode: string): { status: number; code: string; message:
     case "ERR_HTTP_REQUEST_TIMEOUT":
       return { status: 408, code: "REQUEST_TIMEOUT", message: "The request took too long to arrive.", details: "Send it again." };
     case "HPE_HEADER_OVERFLOW":
-      return { status: 431, code: "HEADERS_TOO_LARGE", message: "The headers are too large.", details: "Send fewer or shorter ones." };
+      return {
+        status: 431,
+        code: "HEADERS_TOO_LARGE",
+        message: "The headers are too large.",
+        details: "Send fewer or shorter ones.",
+      };
     default:
-      return { status: 400, code: "BAD_REQUEST", message: "This is not a valid HTTP request.", details: "Check how it was sent." };
+      return {
+        status: 400,
+        code: "BAD_REQUEST",
+        message: "This is not a valid HTTP request.",
+        details: "Check how it was sent.",
+      };
   }
 }

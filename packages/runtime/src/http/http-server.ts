@@ -5,13 +5,20 @@ import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController, type RawServerDefault } from "fastify";
 import { requireApiKey } from "./api-key.ts";
 import { refuseBrokenRequest } from "./broken-request.ts";
+import { guardBrowsers } from "./browser-guards.ts";
 import { answerError } from "./error-answers.ts";
 import { acceptJson } from "./json-body.ts";
 import { logRequests } from "./request-log.ts";
 import { compileValidator } from "./request-validator.ts";
 import { refuseUnknownRoutes } from "./unknown-routes.ts";
 
-export type HttpServer = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, TypeBoxTypeProvider>;
+export type HttpServer = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>;
 
 export interface HttpServerOptions {
   log: FastifyBaseLogger;
@@ -47,6 +54,7 @@ export function createHttpServer({ log, apiKey, bodyLimitBytes }: HttpServerOpti
   app.setErrorHandler(answerError);
   acceptJson(app);
   logRequests(app);
+  guardBrowsers(app);
   if (apiKey !== null) requireApiKey(app, apiKey);
   refuseUnknownRoutes(app);
   return app;

@@ -12,7 +12,12 @@ export function logRequests(app: Pick<FastifyInstance, "addHook">): void {
   app.addHook("onResponse", async (request, reply) => {
     const level = request.routeOptions.url === "/health" ? "debug" : "info";
     const path = request.url.split("?", 1)[0] ?? "";
-    const line = { method: request.method, path: path.slice(0, 200), status: reply.statusCode, durationMs: Math.round(reply.elapsedTime) };
+    const line = {
+      method: request.method,
+      path: path.slice(0, 200),
+      status: reply.statusCode,
+      durationMs: Math.round(reply.elapsedTime),
+    };
     request.log[level](line, "request");
   });
 }

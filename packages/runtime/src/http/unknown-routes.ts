@@ -20,7 +20,7 @@ export function refuseUnknownRoutes(app: Pick<FastifyInstance, "addHook" | "setN
       status: 404,
       code: "ROUTE_NOT_FOUND",
       message: "There is nothing at this address.",
-      details: `No route ${request.method} ${path.slice(0, 200)} exists; /docs lists all routes.`,
+      details: `No route ${request.method} ${path.slice(0, 200)} exists.`,
     });
   });
 }
@@ -40,5 +40,8 @@ function methodNotAllowed(method: string, methods: string[]): Refusal {
 function isAt(path: string, url: string): boolean {
   const parts = path.split("/");
   const declared = url.split("/");
-  return parts.length === declared.length && declared.every((name, i) => name === parts[i] || (name.startsWith(":") && parts[i] !== ""));
+  return (
+    parts.length === declared.length &&
+    declared.every((name, i) => name === parts[i] || (name.startsWith(":") && parts[i] !== ""))
+  );
 }

@@ -30,7 +30,11 @@ function problemsIn(violation: Violation, all: readonly Violation[], part: strin
     case "boolean":
       if (!schemaPath.endsWith("/additionalProperties")) break;
       return [
-        { field: at, rule: "unknown_field", message: `${subject} is not a field of this ${part}: leave it out, or check its spelling.` },
+        {
+          field: clip(at),
+          rule: "unknown_field",
+          message: `${subject} is not a field of this ${part}: leave it out, or check its spelling.`,
+        },
       ];
     case "required":
       return names(params["requiredProperties"]).map((name) => {
