@@ -122,15 +122,8 @@ test("every workspace has its place in the direction of dependencies", () => {
 });
 
 function lint(cwd: string): { code: string; filename: string }[] {
-  const { stdout, stderr } = spawnSync(
-    process.execPath,
-    [join(root, "node_modules/oxlint/bin/oxlint"), "--format=json", ...folders],
-    {
-      cwd,
-      encoding: "utf8",
-      maxBuffer: 10_000_000,
-    },
-  );
+  const command = [join(root, "node_modules/oxlint/bin/oxlint"), "--format=json", ...folders];
+  const { stdout, stderr } = spawnSync(process.execPath, command, { cwd, encoding: "utf8", maxBuffer: 10_000_000 });
   if (!stdout.startsWith("{")) throw new Error(`the linter failed: ${stderr}`);
   return JSON.parse(stdout).diagnostics;
 }

@@ -83,9 +83,9 @@ async function sendWindow(
   const { channel, breaker } = sender;
   let after = window.after;
   while (!signal.aborted) {
-    const permits = channel.provider.health().state === "open" ? breaker.permits() : 0;
+    const permits = breaker.permits();
     if (permits === 0) {
-      await clock.sleep(untilNextLook(breaker, clock.now()), signal);
+      await clock.sleep(breaker.until() - clock.now(), signal);
       continue;
     }
     const claim = await store.messages.claim({
@@ -111,11 +111,4 @@ async function sendWindow(
   throw new AppError("CLOSED", "The worker stops before its batch is done: it comes again, and the store knows what is left.", {
     retryable: true,
   });
-}
-
-/** While the connection is down, its state is looked at this often. */
-const LOOK_EVERY_MS = 1_000;
-
-function untilNextLook(breaker: Breaker, now: number): number {
-  return Math.min(LOOK_EVERY_MS, Math.max(10, breaker.until() - now));
 }

@@ -1,8 +1,9 @@
 /** Owns how the workers run in a process: their stages on its engines, their server on its port. */
+
+import { DEFAULT_CHANNEL_ID } from "@mini-crm/core/channel/channel";
 import { openWhatsApp } from "@mini-crm/runtime/engines";
 import { listen } from "@mini-crm/runtime/http/listen";
 import type { Closable, ProcessContext } from "@mini-crm/runtime/run-process";
-import { DEFAULT_CHANNEL_ID } from "@mini-crm/core/channel/channel";
 import type { Channel } from "./deps.ts";
 import { buildWorkersServer } from "./server.ts";
 import { simulatorRoutes } from "./simulator-routes.ts";
@@ -32,10 +33,12 @@ export async function serveWorkers({ config, log, engines }: ProcessContext): Pr
       async close() {
         await app.close();
         await workers.close();
+        provider.close();
       },
     };
   } catch (error) {
     await workers.close();
+    provider.close();
     throw error;
   }
 }

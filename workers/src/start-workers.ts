@@ -1,6 +1,7 @@
 /** Owns the worker cluster: its stages in the order of a message's way, the way in for receipts, and its HTTP server. */
-import type { WhatsAppProvider } from "@mini-crm/core/ports/whatsapp-provider";
+
 import type { TopicEvent } from "@mini-crm/core/event/topics";
+import type { WhatsAppProvider } from "@mini-crm/core/ports/whatsapp-provider";
 import type { Channel, PipelineDeps, Stage, Timing } from "./deps.ts";
 import { type JobExpanderStats, startJobExpander } from "./job-expander.ts";
 import { type SchedulerStats, startScheduler } from "./scheduler.ts";
@@ -17,8 +18,8 @@ export interface Workers {
 }
 
 export const DEFAULT_TIMING: Omit<Timing, "receiptWindowMs"> = {
-  leaseMs: 60_000,
-  sendTimeoutMs: 30_000,
+  leaseMs: 30_000,
+  sendTimeoutMs: 20_000,
   recoverEveryMs: 1_000,
 };
 
@@ -60,11 +61,13 @@ function stateOf({ isRunning }: { isRunning: boolean }): string {
 function publishReceipts({ bus }: PipelineDeps, provider: WhatsAppProvider): () => void {
   return provider.onReceipts(async (receipts) => {
     await bus.publish(
-      receipts.map(({ messageId, status, at, code, reason }): TopicEvent<"message.statuses"> => ({
-        topic: "message.statuses",
-        key: messageId,
-        value: { version: 1, message_id: messageId, source: "receipt", status, at, code, reason },
-      })),
+      receipts.map(
+        ({ messageId, status, at, code, reason }): TopicEvent<"message.statuses"> => ({
+          topic: "message.statuses",
+          key: messageId,
+          value: { version: 1, message_id: messageId, source: "receipt", status, at, code, reason },
+        }),
+      ),
     );
   });
 }

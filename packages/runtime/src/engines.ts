@@ -6,14 +6,16 @@ import { embeddedBus } from "@mini-crm/adapters/embedded-bus/bus";
 import { ruleAsMongoQuery } from "@mini-crm/adapters/mongo/rule-query";
 import { openDatabase } from "@mini-crm/adapters/sqlite/database";
 import { sqliteStore } from "@mini-crm/adapters/sqlite/store";
+import { systemClock } from "@mini-crm/adapters/system-clock/system-clock";
+import type { SimulatorBehaviour } from "@mini-crm/adapters/whatsapp-simulator/behaviour";
 import { createSimulator, type Simulator } from "@mini-crm/adapters/whatsapp-simulator/simulator";
 import { AppError } from "@mini-crm/core/app-error";
 import type { Clock } from "@mini-crm/core/ports/clock";
 import type { EventBus } from "@mini-crm/core/ports/event-bus";
 import type { Store } from "@mini-crm/core/ports/store";
 import type { Config } from "./config.ts";
-import { systemClock } from "@mini-crm/adapters/system-clock/system-clock";
 
+export type { Simulator, SimulatorBehaviour };
 export { ruleAsMongoQuery };
 
 export interface Engines {

@@ -31,9 +31,13 @@ function testByType(test: ValueTest): TestByType {
     case "in":
       return listTest(test.values);
     case "order":
-      return typeof test.bound === "string" ? { text: test, number: null, constants: [] } : { text: null, number: test, constants: [] };
+      return typeof test.bound === "string"
+        ? { text: test, number: null, constants: [] }
+        : { text: null, number: test, constants: [] };
     case "between":
-      return typeof test.low === "string" ? { text: test, number: null, constants: [] } : { text: null, number: test, constants: [] };
+      return typeof test.low === "string"
+        ? { text: test, number: null, constants: [] }
+        : { text: null, number: test, constants: [] };
     case "text":
     case "time":
       return { text: test, number: null, constants: [] };
@@ -60,21 +64,20 @@ function oneOf(values: readonly (string | number)[]): ValueTest | null {
 function caseByType(type: Sql, value: Sql, { text, number, constants }: TestByType): Sql {
   const ofText = text === null ? raw("") : sql` WHEN 'text' THEN ${valueTest(value, text)}`;
   const real = sql`CAST(${value} AS REAL)`;
-  const ofNumber = number === null ? raw("") : sql` WHEN 'integer' THEN ${valueTest(real, number)} WHEN 'real' THEN ${valueTest(value, number)}`;
+  const ofNumber =
+    number === null ? raw("") : sql` WHEN 'integer' THEN ${valueTest(real, number)} WHEN 'real' THEN ${valueTest(value, number)}`;
   return sql`CASE ${type}${ofText}${ofNumber}${raw(constants.map((constant) => ` WHEN '${constant}' THEN 1`).join(""))}`;
 }
 
 /**
  * Looking into the metadata is what takes time, and `exact` does it twice. A single look at the value's JSON decides most leads:
- * it must hold the test's own text, and where it begins with it, in its opening quote, it is the text that was looked for. As
- * BLOB, SQLite need not copy it first.
+ * what passes holds the needle, and a text that begins with an opening quote and the needle's characters passes.
  */
 function sifted(json: Sql, test: ValueTest, exact: Sql): Sql {
   const needle = needleOf(test);
   if (needle === null) return exact;
-  const place = sql`ifnull(instr(CAST(${json} AS BLOB), CAST(${needle} AS BLOB)), 0)`;
   const atStart = raw(needle.startsWith('"') ? " WHEN 1 THEN 1" : "");
-  return sql`CASE ${place} WHEN 0 THEN 0${atStart} ELSE ${exact} END`;
+  return sql`CASE ifnull(instr(${json}, ${needle}), 0) WHEN 0 THEN 0${atStart} ELSE ${exact} END`;
 }
 
 /** What the JSON of every value that passes holds, or `null` where nothing is known of it. */

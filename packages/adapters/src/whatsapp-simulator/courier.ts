@@ -10,7 +10,7 @@ export type ReceiptListener = (receipts: readonly Receipt[]) => Promise<void>;
 export interface Courier {
   /** Begins to hand over what is due, also what a process left behind that no longer runs. */
   start(): void;
-  /** Resolves when the batch in hand is heard or given back. */
+  /** Resolves when the batch in hand is heard or refused. */
   stop(): Promise<void>;
   listen(listener: ReceiptListener): () => void;
   /** There are new receipts; the first of them is due at `due`. */
@@ -21,11 +21,11 @@ export interface Courier {
 
 const RECEIPTS_PER_BATCH = 1_000;
 /** So that receipts which are due one after the other go together. */
-const GAP_MS = 5;
+const GAP_MS = 10;
 /** How often receipts are looked for that other processes have written down. */
 const LOOK_EVERY_MS = 1_000;
-/** A batch that has not been heard after so long is anybody's: its process may be dead. */
-const LEASE_MS = 5_000;
+/** After so long without a sign of whoever hands receipts over, it may be dead, and another one does. */
+const LEASE_MS = 3_000;
 const FIRST_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 10_000;
 
@@ -38,8 +38,18 @@ export function createCourier(clock: Clock, outbox: Outbox, isConnected: () => b
   let trouble: string | null = null;
   let handingOver: Promise<void> | null = null;
   let notBefore: Instant = 0;
+  const owner = `${process.pid}-${clock.random()}`;
+  let appointedUntil: Instant = 0;
 
   const isReady = () => isStarted && listeners.size > 0 && isConnected();
+
+  function isAppointed(): boolean {
+    const now = clock.now();
+    if (now > appointedUntil - LEASE_MS / 2) {
+      appointedUntil = outbox.appoint(owner, now, now + LEASE_MS) ? now + LEASE_MS : 0;
+    }
+    return now < appointedUntil;
+  }
 
   function look(): void {
     if (!isReady() || handingOver !== null) return;
@@ -65,17 +75,16 @@ export function createCourier(clock: Clock, outbox: Outbox, isConnected: () => b
   /** Never rejects: what goes wrong is tried again later. */
   async function handOver(): Promise<void> {
     try {
-      while (isReady()) {
-        const batch = outbox.takeDue(clock.now(), RECEIPTS_PER_BATCH, clock.now() + LEASE_MS);
+      while (isReady() && isAppointed()) {
+        const batch = outbox.due(clock.now(), RECEIPTS_PER_BATCH);
         trouble = null;
         if (batch === null) return;
-        if (await tell(batch.receipts)) {
-          outbox.settle(batch);
-          failures = 0;
-        } else {
+        if (!(await tell(batch.receipts))) {
           failures += 1;
-          return outbox.putBack(batch, clock.now());
+          return;
         }
+        outbox.settle(batch);
+        failures = 0;
       }
     } catch (error) {
       failures += 1;
@@ -97,6 +106,8 @@ export function createCourier(clock: Clock, outbox: Outbox, isConnected: () => b
       isStarted = false;
       alarm.off();
       await handingOver;
+      if (appointedUntil > 0) outbox.dismiss(owner);
+      appointedUntil = 0;
     },
     listen(listener) {
       // Its own function, so that one listener may listen twice.

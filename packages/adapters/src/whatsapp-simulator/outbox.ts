@@ -1,8 +1,8 @@
 /** Owns the file that stands for the outside world: what really left, however often, and the receipts that are still to come. */
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
 import type { Instant } from "@mini-crm/core/instant";
-import type { Page, PageRequest } from "@mini-crm/core/ports/store";
 import type { ReceiptStatus } from "@mini-crm/core/message/message";
+import type { Page, PageRequest } from "@mini-crm/core/ports/store";
 import type { OutgoingText, Receipt } from "@mini-crm/core/ports/whatsapp-provider";
 import type { PlannedReceipt } from "./fate.ts";
 
@@ -37,15 +37,13 @@ export interface ReceiptBatch {
 export interface Outbox {
   /** Writes down, all or none, that these messages left at `at`. Durable against the death of the process. */
   leave(departures: readonly Departure[], at: Instant): void;
-  /**
-   * Takes receipts that are due, about `most`, which nobody else is given until `leaseUntil`; null where none are. They come
-   * again after that unless they are settled.
-   */
-  takeDue(now: Instant, most: number, leaseUntil: Instant): ReceiptBatch | null;
+  /** Only one at a time hands receipts over: tells whether that is `owner`, until `until` or its dismissal. */
+  appoint(owner: string, now: Instant, until: Instant): boolean;
+  dismiss(owner: string): void;
+  /** Receipts that are due, about `most`; null where none are. */
+  due(now: Instant, most: number): ReceiptBatch | null;
   /** These were heard: they don't come again. */
   settle(batch: ReceiptBatch): void;
-  /** These were not heard: they come again at `due`. */
-  putBack(batch: ReceiptBatch, due: Instant): void;
   /** When the next receipts are due. */
   nextDue(): Instant | null;
   /** What left, in its order; receipts as they are at `now`. */
@@ -72,10 +70,13 @@ const SCHEMA = `
   -- Receipts to come, many in a row: those of messages that left together and that are due together.
   CREATE TABLE IF NOT EXISTS receipt_batch (
     id INTEGER PRIMARY KEY,
-    due INTEGER NOT NULL, -- while somebody is being told: when that one's time is over
+    due INTEGER NOT NULL,
     receipts TEXT NOT NULL -- see \`encode\`
   ) STRICT;
   CREATE INDEX IF NOT EXISTS receipt_batch_due ON receipt_batch (due);
+
+  -- One row: who hands receipts over, until when unless it says so again.
+  CREATE TABLE IF NOT EXISTS courier (id INTEGER PRIMARY KEY CHECK (id = 1), owner TEXT NOT NULL, until INTEGER NOT NULL) STRICT;
 `;
 
 const RECEIPTS_PER_ROW = 500;
@@ -92,7 +93,6 @@ export function openOutbox(file: string): Outbox {
   const insertReceipts = db.prepare("INSERT INTO receipt_batch (due, receipts) VALUES (?, ?)");
   const selectDue = db.prepare(`SELECT id, receipts FROM receipt_batch WHERE due <= ? ORDER BY due, id LIMIT ${ROWS_PER_BATCH}`);
   const selectNextDue = db.prepare("SELECT min(due) AS due FROM receipt_batch");
-  const postpone = db.prepare("UPDATE receipt_batch SET due = ? WHERE id = ?");
   const remove = db.prepare("DELETE FROM receipt_batch WHERE id = ?");
 
   function inTransaction<T>(work: () => T): T {
@@ -125,31 +125,31 @@ export function openOutbox(file: string): Outbox {
     return typeof due === "number" ? due : null;
   }
 
-  function takeDue(now: Instant, most: number, leaseUntil: Instant): ReceiptBatch | null {
-    // A look costs no lock.
-    if ((nextDue() ?? Number.POSITIVE_INFINITY) > now) return null;
-    return inTransaction(() => {
-      const ids: number[] = [];
-      const receipts: Receipt[] = [];
-      for (const row of selectDue.iterate(now)) {
-        ids.push(Number(row["id"]));
-        decode(String(row["receipts"]), receipts);
-        if (receipts.length >= most) break;
-      }
-      for (const id of ids) postpone.run(leaseUntil, id);
-      return ids.length === 0 ? null : { ids, receipts };
-    });
+  function appoint(owner: string, now: Instant, until: Instant): boolean {
+    const change = `
+      INSERT INTO courier VALUES (1, ?, ?) ON CONFLICT (id) DO UPDATE SET owner = excluded.owner, until = excluded.until
+      WHERE owner = excluded.owner OR until <= ?`;
+    return Number(db.prepare(change).run(owner, until, now).changes) === 1;
+  }
+
+  function dismiss(owner: string): void {
+    db.prepare("DELETE FROM courier WHERE owner = ?").run(owner);
+  }
+
+  function due(now: Instant, most: number): ReceiptBatch | null {
+    const ids: number[] = [];
+    const receipts: Receipt[] = [];
+    for (const row of selectDue.iterate(now)) {
+      ids.push(Number(row["id"]));
+      decode(String(row["receipts"]), receipts);
+      if (receipts.length >= most) break;
+    }
+    return ids.length === 0 ? null : { ids, receipts };
   }
 
   function settle({ ids }: ReceiptBatch): void {
     inTransaction(() => {
       for (const id of ids) remove.run(id);
-    });
-  }
-
-  function putBack({ ids }: ReceiptBatch, due: Instant): void {
-    inTransaction(() => {
-      for (const id of ids) postpone.run(due, id);
     });
   }
 
@@ -175,7 +175,7 @@ export function openOutbox(file: string): Outbox {
     return Number(db.prepare(doubled).get()?.["messages"]);
   }
 
-  return { leave, takeDue, settle, putBack, nextDue, page, sentMoreThanOnce, close: () => db.close() };
+  return { leave, appoint, dismiss, due, settle, nextDue, page, sentMoreThanOnce, close: () => db.close() };
 }
 
 /** Gathers receipts that are due at about the same time. */

@@ -1,0 +1,9 @@
+/** Owns the backend as a process of its own. */
+import { runProcess } from "@mini-crm/runtime/run-process";
+import { serveBackend } from "./serve-backend.ts";
+
+await runProcess("backend", async (context) => {
+  const served = await serveBackend(context);
+  context.log.info({ url: served.url }, "Backend listens");
+  return [served];
+});

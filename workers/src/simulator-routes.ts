@@ -1,0 +1,63 @@
+/** Owns the switches of the simulated WhatsApp: how it behaves, and what has really left. */
+
+import type { Simulator, SimulatorBehaviour } from "@mini-crm/runtime/engines";
+import type { HttpServer } from "@mini-crm/runtime/http/http-server";
+import { Type } from "typebox";
+
+const Share = Type.Number({ minimum: 0, maximum: 1 });
+const Milliseconds = Type.Integer({ minimum: 0, maximum: 86_400_000 });
+const Span = Type.Object({ fromMs: Milliseconds, toMs: Milliseconds }, { additionalProperties: false });
+const Numbers = Type.Array(Type.String({ pattern: "^\\+[0-9]{1,15}\\*?$" }), { maxItems: 10_000 });
+
+const Behaviour = Type.Partial(
+  Type.Object({
+    latency: Span,
+    sentAfter: Type.Union([Span, Type.Null()]),
+    deliveredAfter: Span,
+    readAfter: Span,
+    readShare: Share,
+    undeliverableShare: Share,
+    doubledShare: Share,
+    lateShare: Share,
+    lateBy: Span,
+    shuffledShare: Share,
+    notOnWhatsApp: Numbers,
+    notOnWhatsAppShare: Share,
+    busyNumbers: Numbers,
+    retryableShare: Share,
+    hangShare: Share,
+    hangFor: Span,
+    cutShare: Share,
+    unreachable: Type.Boolean(),
+    rateLimited: Type.Union([Type.Object({ retryAfterMs: Milliseconds }, { additionalProperties: false }), Type.Null()]),
+  } satisfies Record<keyof SimulatorBehaviour, unknown>),
+  { additionalProperties: false, description: "What to change in how the simulated WhatsApp behaves." },
+);
+
+const OutboxQuery = Type.Object(
+  {
+    page: Type.Integer({ minimum: 1, maximum: 1_000_000, default: 1 }),
+    limit: Type.Integer({ minimum: 1, maximum: 1_000, default: 50 }),
+    message_id: Type.Optional(Type.String({ maxLength: 100 })),
+    to: Type.Optional(Type.String({ maxLength: 20 })),
+  },
+  { additionalProperties: false },
+);
+
+/** Declares `GET` and `PATCH /simulator`, and `GET /simulator/outbox`. */
+export function simulatorRoutes(app: HttpServer, simulator: Simulator): void {
+  app.get("/simulator", async () => ({ success: true, data: simulator.behaviour() }));
+
+  app.patch("/simulator", { schema: { body: Behaviour } }, async ({ body }) => {
+    simulator.behave(body);
+    return { success: true, data: simulator.behaviour() };
+  });
+
+  app.get("/simulator/outbox", { schema: { querystring: OutboxQuery } }, async ({ query }) => {
+    const { page, limit, message_id, to } = query;
+    const narrowed = { ...(message_id === undefined ? {} : { messageId: message_id }), ...(to === undefined ? {} : { to }) };
+    const { items, total } = simulator.outbox({ page, limit, ...narrowed });
+    const pagination = { page, limit, total, totalPages: Math.ceil(total / limit) };
+    return { success: true, data: { messages: items, pagination, sent_more_than_once: simulator.sentMoreThanOnce() } };
+  });
+}
