@@ -29,10 +29,10 @@ export function startEntry(entry: string, args: readonly string[], env: Environm
     env: { PATH: process.env["PATH"] ?? "", HOME: process.env["HOME"] ?? "", PORT: "0", WORKERS_PORT: "0", ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  let printed = "";
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text: string) => (printed += text));
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text: string) => (output += text));
   const exited = once(child, "close").then(([code, signal]: (number | string | null)[]) => code ?? signal ?? "unknown");
-  return { process: child, output: () => printed, exited };
+  return { process: child, output: () => output, exited };
 }
 
 /** Resolves with what `pattern` captures as soon as it is printed; rejects when the process ends first. */

@@ -23,7 +23,6 @@ let childSignalledAt = 0;
 
 process.on("SIGINT", stop);
 process.on("SIGTERM", stop);
-process.on("SIGHUP", () => stop("SIGTERM"));
 if (process.env.npm_lifecycle_event) await import("./leash.mjs");
 
 try {
@@ -42,6 +41,7 @@ function run() {
   const nodeArguments = ["--import", new URL("leash.mjs", import.meta.url).href, file, ...fileArguments];
   const started = spawn(runtime, nodeArguments, { cwd: root, stdio: "inherit", detached: true });
   child = started;
+  childSignalledAt = 0;
   return new Promise((resolve, reject) => {
     started.once("error", (cause) => reject(new Error(`${cause.message}; delete node_modules and start again`, { cause })));
     started.once("exit", (code, signal) => resolve(code ?? exitCodeOf(signal)));
@@ -80,11 +80,16 @@ async function changeFrom(sources) {
 
 /** Of all sources, not only of what the main thread has imported: worker threads import too. */
 function fingerprintOfSources() {
-  const paths = ["backend", "cli", "packages", "workers"].flatMap((folder) =>
-    readdirSync(join(root, folder), { recursive: true }).map((name) => join(root, folder, name)),
-  );
-  const sources = paths.filter((path) => /[/\\]src[/\\]/.test(path) && !/\.test\.ts$|[/\\]node_modules[/\\]/.test(path));
-  return sources.map((path) => `${path} ${statSync(path, { throwIfNoEntry: false })?.mtimeMs}`).join("\n");
+  try {
+    const paths = ["backend", "cli", "packages", "workers"].flatMap((folder) =>
+      readdirSync(join(root, folder), { recursive: true }).map((name) => join(root, folder, name)),
+    );
+    const sources = paths.filter((path) => /[/\\]src[/\\]/.test(path) && !/\.test\.ts$|[/\\]node_modules[/\\]/.test(path));
+    return sources.map((path) => `${path} ${statSync(path).mtimeMs}`).join("\n");
+  } catch (error) {
+    if (error.code === "ENOENT") return "a source disappeared while it was read";
+    throw error;
+  }
 }
 
 function stop(signal) {

@@ -54,7 +54,8 @@ export async function sendClaimed(
     rate: sender.channel.rate,
     now: clock.now(),
   });
-  for (const id of admission.opted_out) outcomes.set(id, { kind: "skipped", reason: "opted_out", detail: "Does not want messages" });
+  for (const id of admission.opted_out)
+    outcomes.set(id, { kind: "skipped", reason: "opted_out", detail: "Does not want messages" });
   const admitted = new Set(admission.admitted);
   const going = rendered.filter(({ message }) => admitted.has(message._id));
   await sendAll(deps, sender, going, timing, outcomes);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { chanceFrom, hashOf } from "./chance.ts";
+import { chanceFrom, drawOf, hashOf } from "./chance.ts";
 
 test("the same seed and text always give the same numbers", () => {
   const numbers = () => Array.from({ length: 5 }, chanceFrom(hashOf(7, "a message")));
@@ -17,9 +17,14 @@ test("a hundred thousand consecutive texts have a hash each", () => {
   expect(hashes.size).toBe(100_000);
 });
 
-test("the numbers are spread evenly, within one source and over the first of many", () => {
+test("the numbers are spread evenly: of one source, over the first of many, and over the purposes of many texts", () => {
   const one = chanceFrom(hashOf(3, "one"));
-  const sources = [one, () => chanceFrom(hashOf(3, String(one())))()];
+  let texts = 0;
+  const ofPurpose = (purpose: number) => () => {
+    texts += 1;
+    return drawOf(hashOf(3, `65a4b4ea${texts}`), purpose);
+  };
+  const sources = [one, () => chanceFrom(hashOf(3, String(one())))(), ofPurpose(0), ofPurpose(1), ofPurpose(9)];
   for (const source of sources) {
     const tenths = new Array<number>(10).fill(0);
     for (let draw = 0; draw < 20_000; draw += 1) {
@@ -29,4 +34,14 @@ test("the numbers are spread evenly, within one source and over the first of man
     // 2,000 are expected in each; five standard deviations are 212.
     for (const count of tenths) expect(Math.abs(count - 2_000)).toBeLessThan(212);
   }
+});
+
+test("what is drawn for one purpose tells nothing of another", () => {
+  let both = 0;
+  for (let text = 0; text < 20_000; text += 1) {
+    const hash = hashOf(5, String(text));
+    if (drawOf(hash, 0) < 0.5 && drawOf(hash, 1) < 0.5) both += 1;
+  }
+  // 5,000 are expected; five standard deviations are 306.
+  expect(Math.abs(both - 5_000)).toBeLessThan(306);
 });

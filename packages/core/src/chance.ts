@@ -17,6 +17,15 @@ export function hashOf(seed: number, text: string): [number, number] {
   return [high >>> 0, low >>> 0];
 }
 
+/** The number in [0, 1) that `hash` holds for one of many purposes: each purpose has its own, and nothing is kept. */
+export function drawOf([high, low]: readonly [number, number], purpose: number): number {
+  let mixed = Math.imul(high ^ Math.imul(purpose + 1, 0x9e3779b1), 0x85ebca6b);
+  mixed = Math.imul(mixed ^ (mixed >>> 15) ^ low, 0xc2b2ae35);
+  mixed = Math.imul(mixed ^ (mixed >>> 16), 0x21f0aaad);
+  mixed = Math.imul(mixed ^ (mixed >>> 15), 0x735a2d97);
+  return ((mixed ^ (mixed >>> 15)) >>> 0) / 2 ** 32;
+}
+
 /** A source of chance from a 64-bit seed: Doty-Humphrey's sfc32. */
 export function chanceFrom([high, low]: readonly [number, number]): Chance {
   let a = high | 0;

@@ -8,7 +8,14 @@ export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
 export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const satisfies readonly LogLevel[];
 
 /** What never stands in a line, wherever an object that holds it is logged. */
-const REDACTED = ["apiKey", "*.apiKey", "headers.authorization", "*.headers.authorization", 'headers["x-api-key"]', '*.headers["x-api-key"]'];
+const REDACTED = [
+  "apiKey",
+  "*.apiKey",
+  "headers.authorization",
+  "*.headers.authorization",
+  'headers["x-api-key"]',
+  '*.headers["x-api-key"]',
+];
 
 /** Writes to standard output. `service` names the process in every line. */
 export function createLog(level: LogLevel, service: string): Logger {

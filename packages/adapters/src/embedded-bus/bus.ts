@@ -24,6 +24,10 @@ export interface EmbeddedBusOptions {
 
 const DEFAULTS = { pollMs: 50, ownedForMs: 10_000, backoff: { firstMs: 100, mostMs: 5_000, tries: 3 } };
 
+/** What every group has passed is kept a little longer, for whoever looks into what happened. */
+const KEPT_FOR_MS = 300_000;
+const SWEEP_EVERY_MS = 60_000;
+
 export function embeddedBus(options: EmbeddedBusOptions): EventBus {
   const { database, clock, owner } = options;
   const pollMs = options.pollMs ?? DEFAULTS.pollMs;
@@ -50,12 +54,17 @@ export function embeddedBus(options: EmbeddedBusOptions): EventBus {
   const watch = (): void => {
     let version = -1;
     let wokenAt = clock.now();
+    let sweptAt = clock.now();
     const look = async (): Promise<void> => {
       const seen = await database.call("read", "dataVersion").catch(() => version);
       if (seen !== version || clock.now() - wokenAt > ownedForMs / 4) {
         version = seen;
         wokenAt = clock.now();
         for (const consumption of running) consumption.wake();
+      }
+      if (clock.now() - sweptAt > SWEEP_EVERY_MS) {
+        sweptAt = clock.now();
+        await database.call("write", "sweepLog", sweptAt - KEPT_FOR_MS).catch(() => 0);
       }
       if (stopWatching !== null) stopWatching = clock.schedule(pollMs, () => void look());
     };

@@ -38,7 +38,7 @@ export function eventsOf({ next, rows }: ReadBatch, limit: number): LoggedEvent[
   const events: LoggedEvent[] = [];
   for (const { base, payload } of rows) {
     const logged: LoggedEvent[] = JSON.parse(payload);
-    const from = next + events.length - base;
+    const from = Math.max(0, next - base);
     for (const event of logged.slice(from, from + limit - events.length)) events.push(event);
   }
   return events;
@@ -160,7 +160,10 @@ export function readTurn(connection: Connection, turn: Turn): ReadBatch[] {
       if (taken === 0) continue;
     }
     if (!waiting || turn.busy.includes(partition)) continue;
-    batches.push({ partition, next, rows: readRows(connection, turn.topic, partition, next, turn.batchSize) });
+    const rows = readRows(connection, turn.topic, partition, next, turn.batchSize);
+    // A group that is new begins behind what has been swept away.
+    const first = Math.max(next, rows[0]?.base ?? next);
+    if (rows.length > 0) batches.push({ partition, next: first, rows });
   }
   return batches;
 }
@@ -168,17 +171,25 @@ export function readTurn(connection: Connection, turn: Turn): ReadBatch[] {
 /** The rows that hold the next `limit` events, or as many as there are. */
 function readRows(connection: Connection, topic: string, partition: number, next: number, limit: number): ReadBatch["rows"] {
   const rows: ReadBatch["rows"] = [];
-  let offset = next;
-  while (offset < next + limit) {
+  const holding = connection.get(
+    "SELECT base, n FROM event_log WHERE topic = ? AND partition = ? AND base <= ? ORDER BY base DESC LIMIT 1",
+    topic,
+    partition,
+    next,
+  );
+  const isHeld = holding !== undefined && number(holding, "base") + number(holding, "n") > next;
+  let from = isHeld ? number(holding, "base") : next;
+  for (let events = 0; events < limit; ) {
     const row = connection.get(
-      "SELECT base, n, payload FROM event_log WHERE topic = ? AND partition = ? AND base <= ? ORDER BY base DESC LIMIT 1",
+      "SELECT base, n, payload FROM event_log WHERE topic = ? AND partition = ? AND base >= ? ORDER BY base LIMIT 1",
       topic,
       partition,
-      offset,
+      from,
     );
-    if (row === undefined || number(row, "base") + number(row, "n") <= offset) break;
+    if (row === undefined) break;
     rows.push({ base: number(row, "base"), payload: text(row, "payload") });
-    offset = number(row, "base") + number(row, "n");
+    from = number(row, "base") + number(row, "n");
+    events += Math.min(number(row, "n"), from - next);
   }
   return rows;
 }

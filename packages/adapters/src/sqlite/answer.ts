@@ -8,9 +8,7 @@ export interface Call {
   args: readonly unknown[];
 }
 
-export type Answer =
-  | { ok: true; value: unknown }
-  | { ok: false; code: AppErrorCode; message: string; retryable: boolean };
+export type Answer = { ok: true; value: unknown } | { ok: false; code: AppErrorCode; message: string; retryable: boolean };
 
 /** Calls a verb; what the surroundings did wrong becomes an answer, what the program did wrong is thrown. */
 export function answerOn(verbs: Verbs, { verb, args }: Call): Answer {

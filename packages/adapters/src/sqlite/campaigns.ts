@@ -124,9 +124,7 @@ export function campaignVerbs(connection: Connection) {
         return { kind: "changed", campaign: changed };
       }),
 
-    removeCampaign: (
-      id: string,
-    ): { kind: "removed" } | { kind: "not_found" } | { kind: "in_progress"; status: CampaignStatus } =>
+    removeCampaign: (id: string): { kind: "removed" } | { kind: "not_found" } | { kind: "in_progress"; status: CampaignStatus } =>
       connection.transaction(() => {
         const known = readCampaign(connection, id);
         if (known === null) return { kind: "not_found" };

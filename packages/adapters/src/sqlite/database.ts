@@ -1,9 +1,12 @@
 /** Owns the way to the database: which thread carries a verb out, so that neither HTTP nor a quick look waits for bulk work. */
 import { AppError } from "@mini-crm/core/app-error";
+import type { Clock } from "@mini-crm/core/ports/clock";
 import { Piscina } from "piscina";
-import type { Answer, Call } from "./answer.ts";
+import { type Answer, answerOn, type Call } from "./answer.ts";
+import { openConnection } from "./connection.ts";
+import { migrate } from "./schema.ts";
 import type { ThreadData } from "./thread.ts";
-import type { Verbs } from "./verbs.ts";
+import { createVerbs, type Verbs } from "./verbs.ts";
 
 /**
  * Each lane is a thread with a connection of its own. `write`: everything that changes, one after the other. `read`: what an
@@ -68,10 +71,36 @@ function startThread(workerData: ThreadData): Piscina<Call, Answer> {
   });
 }
 
+/**
+ * A database in memory, on the caller's own thread: every call is carried out before it returns, with time and chance from
+ * `clock`. What a simulated run stands on.
+ */
+export function databaseInMemory(clock: Pick<Clock, "now" | "random">): Database {
+  const connection = openConnection(":memory:", "read-write");
+  migrate(connection.db);
+  const verbs = createVerbs(connection, clock);
+  let closed = false;
+  return {
+    async call(_lane, verb, ...args) {
+      if (closed) throw new AppError("CLOSED", "The database is closing.", { retryable: false });
+      return valueOf(answerOn(verbs, { verb, args })) as ReturnType<Verbs[typeof verb]>;
+    },
+    async close() {
+      if (!closed) connection.close();
+      closed = true;
+    },
+  };
+}
+
 async function ask(thread: Piscina<Call, Answer>, call: Call): Promise<unknown> {
   // Bytes move to the thread instead of being copied.
-  const transferList = call.args.flatMap((arg) => (arg instanceof Uint8Array && arg.buffer instanceof ArrayBuffer ? [arg.buffer] : []));
-  const answer = await thread.run(call, { transferList });
+  const transferList = call.args.flatMap((arg) =>
+    arg instanceof Uint8Array && arg.buffer instanceof ArrayBuffer ? [arg.buffer] : [],
+  );
+  return valueOf(await thread.run(call, { transferList }));
+}
+
+function valueOf(answer: Answer): unknown {
   if (answer.ok) return answer.value;
   throw new AppError(answer.code, answer.message, { retryable: answer.retryable });
 }

@@ -6,7 +6,7 @@ import type { StepResult, StepTable } from "@mini-crm/core/ports/steps";
 import { countChanges, readCampaign } from "./campaigns.ts";
 import { type Connection, number, text } from "./connection.ts";
 import { compileRule } from "./rule-query.ts";
-import { jobOf, type Stepped, windowOf } from "./steps.ts";
+import { jobOf, type Stepped, windowOf } from "./raised.ts";
 
 /** Sorts behind every lead's identifier. */
 const AFTER_ALL_LEADS = "g";

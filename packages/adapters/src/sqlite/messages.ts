@@ -1,15 +1,7 @@
 /** Owns the verbs on messages: claim, admit, and reading the ledger's rows. */
 import type { Instant } from "@mini-crm/core/instant";
 import { type Message, type MessageStatus, messageId, parseMessageId } from "@mini-crm/core/message/message";
-import type {
-  Admission,
-  Claim,
-  ClaimedMessage,
-  MessageStore,
-  Page,
-  PageRequest,
-  RateLimit,
-} from "@mini-crm/core/ports/store";
+import type { Admission, Claim, ClaimedMessage, MessageStore, Page, PageRequest, RateLimit } from "@mini-crm/core/ports/store";
 import { countChanges, readCampaign } from "./campaigns.ts";
 import { type Connection, number, numberOrNull, type Row, text, textOrNull } from "./connection.ts";
 import { LEAD_AS_JSON } from "./lead-rows.ts";
@@ -168,7 +160,11 @@ function admit(connection: Connection, request: AdmitRequest): Admission {
 
   changes.write();
   if (request.rate !== null && admission.admitted.length > 0) {
-    connection.run("DELETE FROM channel_send WHERE channel_id = ? AND at <= ?", request.channel_id, request.now - request.rate.windowMs);
+    connection.run(
+      "DELETE FROM channel_send WHERE channel_id = ? AND at <= ?",
+      request.channel_id,
+      request.now - request.rate.windowMs,
+    );
     connection.run(
       "INSERT INTO channel_send (channel_id, at, messages) VALUES (?, ?, ?)",
       request.channel_id,
@@ -179,12 +175,7 @@ function admit(connection: Connection, request: AdmitRequest): Admission {
   return admission;
 }
 
-function rateUse(
-  connection: Connection,
-  channelId: string,
-  rate: RateLimit,
-  now: Instant,
-): { used: number; resetAt: Instant } {
+function rateUse(connection: Connection, channelId: string, rate: RateLimit, now: Instant): { used: number; resetAt: Instant } {
   const row = connection.get(
     "SELECT coalesce(sum(messages), 0) AS used, min(at) AS oldest FROM channel_send WHERE channel_id = ? AND at > ?",
     channelId,

@@ -60,15 +60,18 @@ export function createVerbs(connection: Connection, chance: { now: () => number;
      * power cut undoes of a batch, the batch does again; everything else is durable when it is answered.
      */
     commit: (commit: Commit): { results: StepResult<StepName>[]; topics: string[] } =>
-      connection.transaction(() => {
-        if (commit.consumed !== null && !moveOn(connection, commit.consumed)) {
-          throw new AppError("SUPERSEDED", "Another process has taken this batch over.", { retryable: true });
-        }
-        const { results, raised } = carryOut(commit.steps);
-        const batches = [...batchesOf(raised), ...commit.publish];
-        append(connection, batches, commit.now);
-        return { results, topics: [...new Set(batches.map(({ topic }) => topic))] };
-      }, commit.consumed === null ? "now" : "soon"),
+      connection.transaction(
+        () => {
+          if (commit.consumed !== null && !moveOn(connection, commit.consumed)) {
+            throw new AppError("SUPERSEDED", "Another process has taken this batch over.", { retryable: true });
+          }
+          const { results, raised } = carryOut(commit.steps);
+          const batches = [...batchesOf(raised), ...commit.publish];
+          append(connection, batches, commit.now);
+          return { results, topics: [...new Set(batches.map(({ topic }) => topic))] };
+        },
+        commit.consumed === null ? "now" : "soon",
+      ),
 
     readTurn: (turn: Turn): ReadBatch[] => readTurn(connection, turn),
     letGo: (group: string, topic: string, owner: string): void => letGo(connection, group, topic, owner),

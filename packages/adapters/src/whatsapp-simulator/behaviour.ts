@@ -75,8 +75,3 @@ export const DEFAULT_BEHAVIOUR: SimulatorBehaviour = {
 export function lists(numbers: readonly string[], phone: string): boolean {
   return numbers.some((number) => (number.endsWith("*") ? phone.startsWith(number.slice(0, -1)) : number === phone));
 }
-
-/** The moment of a span that `draw` in [0, 1) stands for, in whole ms. */
-export function within({ fromMs, toMs }: SpanMs, draw: number): number {
-  return fromMs + Math.floor(draw * (toMs - fromMs + 1));
-}

@@ -3,7 +3,7 @@ import type { Instant } from "@mini-crm/core/instant";
 import type { Clock } from "@mini-crm/core/ports/clock";
 import type { Receipt } from "@mini-crm/core/ports/whatsapp-provider";
 import { createAlarm } from "./alarm.ts";
-import type { Outbox } from "./outbox.ts";
+import type { ReceiptQueue } from "./receipt-queue.ts";
 
 export type ReceiptListener = (receipts: readonly Receipt[]) => Promise<void>;
 
@@ -30,7 +30,7 @@ const FIRST_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 10_000;
 
 /** `isConnected` tells whether receipts reach this side at all. */
-export function createCourier(clock: Clock, outbox: Outbox, isConnected: () => boolean): Courier {
+export function createCourier(clock: Clock, queue: ReceiptQueue, isConnected: () => boolean): Courier {
   const listeners = new Set<ReceiptListener>();
   const alarm = createAlarm(clock, look);
   let isStarted = false;
@@ -46,7 +46,7 @@ export function createCourier(clock: Clock, outbox: Outbox, isConnected: () => b
   function isAppointed(): boolean {
     const now = clock.now();
     if (now > appointedUntil - LEASE_MS / 2) {
-      appointedUntil = outbox.appoint(owner, now, now + LEASE_MS) ? now + LEASE_MS : 0;
+      appointedUntil = queue.appoint(owner, now, now + LEASE_MS) ? now + LEASE_MS : 0;
     }
     return now < appointedUntil;
   }
@@ -66,7 +66,7 @@ export function createCourier(clock: Clock, outbox: Outbox, isConnected: () => b
   function nextLook(): Instant {
     const latest = clock.now() + LOOK_EVERY_MS;
     try {
-      return Math.max(notBefore, Math.min(latest, outbox.nextDue() ?? latest));
+      return Math.max(notBefore, Math.min(latest, queue.nextDue() ?? latest));
     } catch {
       return latest;
     }
@@ -76,14 +76,14 @@ export function createCourier(clock: Clock, outbox: Outbox, isConnected: () => b
   async function handOver(): Promise<void> {
     try {
       while (isReady() && isAppointed()) {
-        const batch = outbox.due(clock.now(), RECEIPTS_PER_BATCH);
+        const batch = queue.due(clock.now(), RECEIPTS_PER_BATCH);
         trouble = null;
         if (batch === null) return;
         if (!(await tell(batch.receipts))) {
           failures += 1;
           return;
         }
-        outbox.settle(batch);
+        queue.settle(batch);
         failures = 0;
       }
     } catch (error) {
@@ -106,7 +106,7 @@ export function createCourier(clock: Clock, outbox: Outbox, isConnected: () => b
       isStarted = false;
       alarm.off();
       await handingOver;
-      if (appointedUntil > 0) outbox.dismiss(owner);
+      if (appointedUntil > 0) queue.dismiss(owner);
       appointedUntil = 0;
     },
     listen(listener) {

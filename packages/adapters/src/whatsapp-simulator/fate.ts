@@ -1,62 +1,63 @@
 /** Owns what happens to a message: the numbers drawn for it from the seed, and what they mean under a behaviour. */
-import { chanceFrom, hashOf } from "@mini-crm/core/chance";
+import { drawOf, hashOf } from "@mini-crm/core/chance";
 import type { Instant } from "@mini-crm/core/instant";
 import type { Receipt } from "@mini-crm/core/ports/whatsapp-provider";
-import { lists, type SimulatorBehaviour, within } from "./behaviour.ts";
+import { lists, type SimulatorBehaviour, type SpanMs } from "./behaviour.ts";
 
-/** Everything that chance decides about a message, each a number in [0, 1). */
-export interface Fate {
-  /** Like WhatsApp Web's, where the sender chooses it: the same message has the same one. */
-  providerId: string;
-  latency: number;
-  refusal: number;
-  outcome: number;
-  hang: number;
-  sent: number;
-  undeliverable: number;
-  delivered: number;
-  isRead: number;
-  read: number;
-  doubled: number;
-  late: number;
-  lateBy: number;
-  shuffled: number;
-}
+/** A message's identifier under the seed: what every number is drawn from. */
+export type Fate = readonly [high: number, low: number];
+
+/** What is drawn for: a number each, which never changes, so that a run can be repeated. */
+const LATENCY = 0;
+const REFUSAL = 1;
+const OUTCOME = 2;
+const HANG = 3;
+const SENT = 4;
+const UNDELIVERABLE = 5;
+const DELIVERED = 6;
+const IS_READ = 7;
+const READ = 8;
+const DOUBLED = 9;
+const LATE = 10;
+const LATE_BY = 11;
+const SHUFFLED = 12;
+const ON_WHATSAPP = 13;
 
 export function fateOf(seed: number, messageId: string): Fate {
-  const hash = hashOf(seed, messageId);
-  const draw = chanceFrom(hash);
-  return {
-    providerId: `3EB0${hex(hash[0], 8)}${hex(hash[1], 8)}${hex(Math.floor(draw() * 256), 2)}`,
-    latency: draw(),
-    refusal: draw(),
-    outcome: draw(),
-    hang: draw(),
-    sent: draw(),
-    undeliverable: draw(),
-    delivered: draw(),
-    isRead: draw(),
-    read: draw(),
-    doubled: draw(),
-    late: draw(),
-    lateBy: draw(),
-    shuffled: draw(),
-  };
+  return hashOf(seed, messageId);
+}
+
+/** The message's identifier at WhatsApp: as in WhatsApp Web the same for the same message, because the sender chooses it. */
+export function providerIdOf([high, low]: Fate): string {
+  return `3EB0${hex(high)}${hex(low)}${HEX[(high ^ low) & 255]}`;
 }
 
 /** The identifier of the simulated device: a seed's own. */
 export function deviceIdOf(seed: number): string {
-  const [high, low] = hashOf(seed, "device");
-  return `3EB0${hex(high, 8)}${hex(low >>> 16, 4)}`;
+  return providerIdOf(hashOf(seed, "device")).slice(0, 16);
 }
 
-export function isOnWhatsApp(seed: number, phone: string, behaviour: SimulatorBehaviour): boolean {
-  if (lists(behaviour.notOnWhatsApp, phone)) return false;
-  return behaviour.notOnWhatsAppShare === 0 || chanceFrom(hashOf(seed, phone))() >= behaviour.notOnWhatsAppShare;
+export function latencyOf(fate: Fate, { latency }: SimulatorBehaviour): number {
+  return within(latency, drawOf(fate, LATENCY));
+}
+
+/** How long a message that hangs is waited for. */
+export function hangOf(fate: Fate, { hangFor }: SimulatorBehaviour): number {
+  return within(hangFor, drawOf(fate, HANG));
+}
+
+export function isOnWhatsApp(seed: number, phone: string, { notOnWhatsApp, notOnWhatsAppShare }: SimulatorBehaviour): boolean {
+  if (lists(notOnWhatsApp, phone)) return false;
+  return notOnWhatsAppShare === 0 || drawOf(hashOf(seed, phone), ON_WHATSAPP) >= notOnWhatsAppShare;
+}
+
+export function isRefusedAtFirst(fate: Fate, { retryableShare }: SimulatorBehaviour): boolean {
+  return drawOf(fate, REFUSAL) < retryableShare;
 }
 
 /** What the sender hears of a message that has left: accepted, or nothing in time. */
-export function outcomeOf({ outcome }: Fate, { hangShare, cutShare }: SimulatorBehaviour): "accepted" | "hangs" | "cut" {
+export function outcomeOf(fate: Fate, { hangShare, cutShare }: SimulatorBehaviour): "accepted" | "hangs" | "cut" {
+  const outcome = drawOf(fate, OUTCOME);
   if (outcome < hangShare) return "hangs";
   return outcome < hangShare + cutShare ? "cut" : "accepted";
 }
@@ -67,48 +68,47 @@ export interface PlannedReceipt {
   receipt: Receipt;
 }
 
-/** What becomes of a message after it left at `leftAt`. */
+/** What becomes of a message after it left at `leftAt`; what is due at the same moment is handed over in this order. */
 export function receiptsOf(messageId: string, fate: Fate, behaviour: SimulatorBehaviour, leftAt: Instant): PlannedReceipt[] {
-  const happened = whatHappens(messageId, fate, behaviour, leftAt);
-  const lateMs = within(behaviour.lateBy, fate.lateBy);
-  const handedLateMs = fate.late < behaviour.lateShare ? lateMs : 0;
-  const isShuffled = fate.shuffled < behaviour.shuffledShare;
-  const lastAt = happened.at(-1)?.at ?? leftAt;
-  const planned = happened.map((receipt, index) => ({
-    due: (isShuffled ? lastAt + (happened.length - 1 - index) * SHUFFLED_GAP_MS : receipt.at) + handedLateMs,
-    receipt,
-  }));
-  if (fate.doubled >= behaviour.doubledShare) return planned;
-  return planned.flatMap(({ due, receipt }) => [
-    { due, receipt },
-    { due: due + lateMs, receipt },
-  ]);
+  const receipts = whatHappens(messageId, fate, behaviour, leftAt);
+  const lateMs = within(behaviour.lateBy, drawOf(fate, LATE_BY));
+  const handedLateMs = drawOf(fate, LATE) < behaviour.lateShare ? lateMs : 0;
+  const lastAt = receipts.at(-1)?.at ?? leftAt;
+  const isShuffled = drawOf(fate, SHUFFLED) < behaviour.shuffledShare;
+  if (isShuffled) receipts.reverse();
+  const planned = receipts.map((receipt) => ({ due: (isShuffled ? lastAt : receipt.at) + handedLateMs, receipt }));
+  if (drawOf(fate, DOUBLED) >= behaviour.doubledShare) return planned;
+  return [...planned, ...planned.map(({ due, receipt }) => ({ due: due + lateMs, receipt }))];
 }
 
-/** Wide enough that receipts in the wrong order are also handed over in that order, whatever the width of their batches. */
-const SHUFFLED_GAP_MS = 100;
-
 function whatHappens(messageId: string, fate: Fate, behaviour: SimulatorBehaviour, leftAt: Instant): Receipt[] {
-  const { sentAfter, deliveredAfter, readAfter } = behaviour;
   const receipts: Receipt[] = [];
+  const { sentAfter, deliveredAfter, readAfter } = behaviour;
   if (sentAfter !== null) {
-    receipts.push({ messageId, status: "SENT", at: leftAt + within(sentAfter, fate.sent), code: null, reason: null });
+    receipts.push({ messageId, status: "SENT", at: leftAt + within(sentAfter, drawOf(fate, SENT)), code: null, reason: null });
   }
-  const deliveredAt = leftAt + within(deliveredAfter, fate.delivered);
-  if (fate.undeliverable < behaviour.undeliverableShare) {
-    receipts.push({ messageId, status: "FAILED", at: deliveredAt, ...UNDELIVERABLE });
+  const deliveredAt = leftAt + within(deliveredAfter, drawOf(fate, DELIVERED));
+  if (drawOf(fate, UNDELIVERABLE) < behaviour.undeliverableShare) {
+    const reason = "The message could not be delivered";
+    receipts.push({ messageId, status: "FAILED", at: deliveredAt, code: "131026", reason });
     return receipts;
   }
   receipts.push({ messageId, status: "DELIVERED", at: deliveredAt, code: null, reason: null });
-  if (fate.isRead < behaviour.readShare) {
-    const readAt = Math.max(deliveredAt, leftAt + within(readAfter, fate.read));
+  if (drawOf(fate, IS_READ) < behaviour.readShare) {
+    const readAt = Math.max(deliveredAt, leftAt + within(readAfter, drawOf(fate, READ)));
     receipts.push({ messageId, status: "READ", at: readAt, code: null, reason: null });
   }
   return receipts;
 }
 
-const UNDELIVERABLE = { code: "131026", reason: "The message could not be delivered" };
+/** The duration of a span that `draw` stands for, in whole ms. */
+function within({ fromMs, toMs }: SpanMs, draw: number): number {
+  return fromMs + Math.floor(draw * (toMs - fromMs + 1));
+}
 
-function hex(value: number, digits: number): string {
-  return value.toString(16).toUpperCase().padStart(digits, "0");
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0").toUpperCase());
+
+/** 32 bits as 8 digits: several times as fast as `toString` for numbers of this size. */
+function hex(value: number): string {
+  return `${HEX[value >>> 24]}${HEX[(value >>> 16) & 255]}${HEX[(value >>> 8) & 255]}${HEX[value & 255]}`;
 }

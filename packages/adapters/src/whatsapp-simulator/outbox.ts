@@ -1,10 +1,11 @@
-/** Owns the file that stands for the outside world: what really left, however often, and the receipts that are still to come. */
+/** Owns the file that stands for the outside world: what really left, however often, and what is still to be heard of it. */
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
 import type { Instant } from "@mini-crm/core/instant";
 import type { ReceiptStatus } from "@mini-crm/core/message/message";
 import type { Page, PageRequest } from "@mini-crm/core/ports/store";
-import type { OutgoingText, Receipt } from "@mini-crm/core/ports/whatsapp-provider";
+import type { OutgoingText } from "@mini-crm/core/ports/whatsapp-provider";
 import type { PlannedReceipt } from "./fate.ts";
+import { RECEIPT_SCHEMA, type ReceiptQueue, receiptQueue } from "./receipt-queue.ts";
 
 /** A text that left. A message that was sent twice is there twice. */
 export interface SentText {
@@ -14,7 +15,7 @@ export interface SentText {
   at: Instant;
   provider_id: string;
   /** What has happened to it so far. */
-  receipts: { status: Receipt["status"]; at: Instant }[];
+  receipts: { status: ReceiptStatus; at: Instant }[];
 }
 
 export interface OutboxRequest extends PageRequest {
@@ -29,27 +30,14 @@ export interface Departure {
   receipts: readonly PlannedReceipt[];
 }
 
-export interface ReceiptBatch {
-  ids: readonly number[];
-  receipts: readonly Receipt[];
-}
-
 export interface Outbox {
-  /** Writes down, all or none, that these messages left at `at`. Durable against the death of the process. */
+  /** Writes down, all or none, that these messages left at `at`. Outlives the process, however it dies. */
   leave(departures: readonly Departure[], at: Instant): void;
-  /** Only one at a time hands receipts over: tells whether that is `owner`, until `until` or its dismissal. */
-  appoint(owner: string, now: Instant, until: Instant): boolean;
-  dismiss(owner: string): void;
-  /** Receipts that are due, about `most`; null where none are. */
-  due(now: Instant, most: number): ReceiptBatch | null;
-  /** These were heard: they don't come again. */
-  settle(batch: ReceiptBatch): void;
-  /** When the next receipts are due. */
-  nextDue(): Instant | null;
-  /** What left, in its order; receipts as they are at `now`. */
+  /** What left, in its order; `receipts` as they are at `now`. */
   page(request: OutboxRequest, now: Instant): Page<SentText>;
   /** How many messages left more than once. */
   sentMoreThanOnce(): number;
+  receipts: ReceiptQueue;
   close(): void;
 }
 
@@ -66,107 +54,39 @@ const SCHEMA = `
     read_at INTEGER
   ) STRICT;
   CREATE INDEX IF NOT EXISTS sent_message ON sent (message_id);
-
-  -- Receipts to come, many in a row: those of messages that left together and that are due together.
-  CREATE TABLE IF NOT EXISTS receipt_batch (
-    id INTEGER PRIMARY KEY,
-    due INTEGER NOT NULL,
-    receipts TEXT NOT NULL -- see \`encode\`
-  ) STRICT;
-  CREATE INDEX IF NOT EXISTS receipt_batch_due ON receipt_batch (due);
-
-  -- One row: who hands receipts over, until when unless it says so again.
-  CREATE TABLE IF NOT EXISTS courier (id INTEGER PRIMARY KEY CHECK (id = 1), owner TEXT NOT NULL, until INTEGER NOT NULL) STRICT;
 `;
-
-const RECEIPTS_PER_ROW = 500;
-const ROWS_PER_BATCH = 256;
 
 /** Opens, and where needed creates, the outbox in `file`; `:memory:` keeps it in memory. Several processes may share a file. */
 export function openOutbox(file: string): Outbox {
   const db = new DatabaseSync(file, { timeout: 5_000 });
   db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4000;");
-  db.exec(`BEGIN IMMEDIATE; ${SCHEMA} COMMIT;`);
-  const insertSent = db.prepare(
-    "INSERT INTO sent (message_id, recipient, text, at, provider_id, failed_at, delivered_at, read_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-  );
-  const insertReceipts = db.prepare("INSERT INTO receipt_batch (due, receipts) VALUES (?, ?)");
-  const selectDue = db.prepare(`SELECT id, receipts FROM receipt_batch WHERE due <= ? ORDER BY due, id LIMIT ${ROWS_PER_BATCH}`);
-  const selectNextDue = db.prepare("SELECT min(due) AS due FROM receipt_batch");
-  const remove = db.prepare("DELETE FROM receipt_batch WHERE id = ?");
+  db.exec(`BEGIN IMMEDIATE; ${SCHEMA} ${RECEIPT_SCHEMA} COMMIT;`);
+  const insert = bulkInsert(db);
+  const receipts = receiptQueue(db);
 
-  function inTransaction<T>(work: () => T): T {
+  function leave(departures: readonly Departure[], at: Instant): void {
     db.exec("BEGIN IMMEDIATE");
     try {
-      const result = work();
+      insert(departures, at);
+      receipts.add(plannedIn(departures), at);
       db.exec("COMMIT");
-      return result;
     } catch (error) {
       if (db.isTransaction) db.exec("ROLLBACK");
       throw error;
     }
   }
 
-  function leave(departures: readonly Departure[], at: Instant): void {
-    const rows = rowsOf(departures, at);
-    inTransaction(() => {
-      for (const { message, providerId, receipts } of departures) {
-        const when: Partial<Record<ReceiptStatus, Instant>> = {};
-        for (const { receipt } of receipts) when[receipt.status] = receipt.at;
-        const { FAILED = null, DELIVERED = null, READ = null } = when;
-        insertSent.run(message.messageId, message.to, message.text, at, providerId, FAILED, DELIVERED, READ);
-      }
-      for (const { due, receipts } of rows) insertReceipts.run(due, encode(receipts));
-    });
-  }
-
-  function nextDue(): Instant | null {
-    const due = selectNextDue.get()?.["due"];
-    return typeof due === "number" ? due : null;
-  }
-
-  function appoint(owner: string, now: Instant, until: Instant): boolean {
-    const change = `
-      INSERT INTO courier VALUES (1, ?, ?) ON CONFLICT (id) DO UPDATE SET owner = excluded.owner, until = excluded.until
-      WHERE owner = excluded.owner OR until <= ?`;
-    return Number(db.prepare(change).run(owner, until, now).changes) === 1;
-  }
-
-  function dismiss(owner: string): void {
-    db.prepare("DELETE FROM courier WHERE owner = ?").run(owner);
-  }
-
-  function due(now: Instant, most: number): ReceiptBatch | null {
-    const ids: number[] = [];
-    const receipts: Receipt[] = [];
-    for (const row of selectDue.iterate(now)) {
-      ids.push(Number(row["id"]));
-      decode(String(row["receipts"]), receipts);
-      if (receipts.length >= most) break;
-    }
-    return ids.length === 0 ? null : { ids, receipts };
-  }
-
-  function settle({ ids }: ReceiptBatch): void {
-    inTransaction(() => {
-      for (const id of ids) remove.run(id);
-    });
-  }
-
   function page({ page: number, limit, messageId, to }: OutboxRequest, now: Instant): Page<SentText> {
-    const filters: [string, SQLInputValue][] = [];
-    if (messageId !== undefined) filters.push(["message_id = ?", messageId]);
-    if (to !== undefined) filters.push(["recipient = ?", to]);
-    const where = filters.map(([condition]) => condition).join(" AND ");
-    const values = filters.map(([, value]) => value);
     const skipped = (number - 1) * limit;
-    if (filters.length === 0) {
+    if (messageId === undefined && to === undefined) {
       const total = Number(db.prepare("SELECT max(id) AS total FROM sent").get()?.["total"] ?? 0);
       const rows = db.prepare("SELECT * FROM sent WHERE id > ? ORDER BY id LIMIT ?").all(skipped, limit);
       return { items: rows.map((row) => sentText(row, now)), total };
     }
-    const total = Number(db.prepare(`SELECT count(*) AS total FROM sent WHERE ${where}`).get(...values)?.["total"]);
-    const rows = db.prepare(`SELECT * FROM sent WHERE ${where} ORDER BY id LIMIT ? OFFSET ?`).all(...values, limit, skipped);
+    const where = "WHERE (?1 IS NULL OR message_id = ?1) AND (?2 IS NULL OR recipient = ?2)";
+    const values = [messageId ?? null, to ?? null];
+    const total = Number(db.prepare(`SELECT count(*) AS total FROM sent ${where}`).get(...values)?.["total"]);
+    const rows = db.prepare(`SELECT * FROM sent ${where} ORDER BY id LIMIT ?3 OFFSET ?4`).all(...values, limit, skipped);
     return { items: rows.map((row) => sentText(row, now)), total };
   }
 
@@ -175,50 +95,37 @@ export function openOutbox(file: string): Outbox {
     return Number(db.prepare(doubled).get()?.["messages"]);
   }
 
-  return { leave, appoint, dismiss, due, settle, nextDue, page, sentMoreThanOnce, close: () => db.close() };
+  return { leave, page, sentMoreThanOnce, receipts, close: () => db.close() };
 }
 
-/** Gathers receipts that are due at about the same time. */
-function rowsOf(departures: readonly Departure[], at: Instant): { due: Instant; receipts: Receipt[] }[] {
-  const open = new Map<Instant, Receipt[]>();
-  const rows: { due: Instant; receipts: Receipt[] }[] = [];
-  for (const { receipts } of departures) {
-    for (const { due, receipt } of receipts) {
-      const rounded = roundedUp(due, at);
-      const row = open.get(rounded);
-      if (row !== undefined && row.length < RECEIPTS_PER_ROW) {
-        row.push(receipt);
-      } else {
-        const begun = [receipt];
-        open.set(rounded, begun);
-        rows.push({ due: rounded, receipts: begun });
-      }
+/** So many rows in one statement take three fifths of the time of as many statements. */
+const ROWS_PER_INSERT = 25;
+
+function bulkInsert(db: DatabaseSync): (departures: readonly Departure[], at: Instant) => void {
+  const statement = (rows: number) =>
+    db.prepare(`
+      INSERT INTO sent (message_id, recipient, text, at, provider_id, failed_at, delivered_at, read_at)
+      VALUES ${new Array<string>(rows).fill("(?, ?, ?, ?, ?, ?, ?, ?)").join(", ")}`);
+  const many = statement(ROWS_PER_INSERT);
+  const one = statement(1);
+  return (departures, at) => {
+    const whole = departures.length - (departures.length % ROWS_PER_INSERT);
+    for (let from = 0; from < whole; from += ROWS_PER_INSERT) {
+      many.run(...departures.slice(from, from + ROWS_PER_INSERT).flatMap((departure) => valuesOf(departure, at)));
     }
-  }
-  return rows;
+    for (const departure of departures.slice(whole)) one.run(...valuesOf(departure, at));
+  };
 }
 
-/**
- * Rounds to steps of about a sixteenth of the wait. The steps are powers
- * of two, so of two moments the earlier one never comes out later.
- */
-function roundedUp(due: Instant, now: Instant): Instant {
-  const step = 2 ** Math.max(0, Math.floor(Math.log2(Math.max(1, due - now))) - 4);
-  return Math.ceil(due / step) * step;
+function valuesOf({ message, providerId, receipts }: Departure, at: Instant): SQLInputValue[] {
+  const when: Partial<Record<ReceiptStatus, Instant>> = {};
+  for (const { receipt } of receipts) when[receipt.status] = receipt.at;
+  const { FAILED = null, DELIVERED = null, READ = null } = when;
+  return [message.messageId, message.to, message.text, at, providerId, FAILED, DELIVERED, READ];
 }
 
-/** `[messageId, status, at, code, reason, ...]`: one list of a few kinds of values takes half as long as a list of objects. */
-function encode(receipts: readonly Receipt[]): string {
-  const flat: (string | number | null)[] = [];
-  for (const { messageId, status, at, code, reason } of receipts) flat.push(messageId, status, at, code, reason);
-  return JSON.stringify(flat);
-}
-
-function decode(text: string, into: Receipt[]): void {
-  const flat = JSON.parse(text);
-  for (let at = 0; at < flat.length; at += 5) {
-    into.push({ messageId: flat[at], status: flat[at + 1], at: flat[at + 2], code: flat[at + 3], reason: flat[at + 4] });
-  }
+function* plannedIn(departures: readonly Departure[]): Generator<PlannedReceipt> {
+  for (const { receipts } of departures) yield* receipts;
 }
 
 function sentText(row: Record<string, unknown>, now: Instant): SentText {

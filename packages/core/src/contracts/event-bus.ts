@@ -36,7 +36,11 @@ export function describeEventBus(engine: string, open: () => Promise<BusUnderTes
         handler,
       });
 
-    describeDelivery(consume, () => under, () => bus);
+    describeDelivery(
+      consume,
+      () => under,
+      () => bus,
+    );
     describeFailure(consume, () => bus);
   });
 }
@@ -200,9 +204,9 @@ function describeFailure(consume: Consume, bus: () => EventBus): void {
       await handler(batch);
     });
     await expect.poll(() => seen.map(({ after }) => after)).toEqual(["1", "3"]);
-    await expect.poll(() => bus().deadLetters("campaign.jobs", 10)).toEqual([
-      { key: "a", value: { version: 1, campaign_id: "a", after: "poison" }, reason: "cannot be digested" },
-    ]);
+    await expect
+      .poll(() => bus().deadLetters("campaign.jobs", 10))
+      .toEqual([{ key: "a", value: { version: 1, campaign_id: "a", after: "poison" }, reason: "cannot be digested" }]);
     await expect.poll(() => bus().lag("campaign.jobs", "g")).toBe(0);
   });
 

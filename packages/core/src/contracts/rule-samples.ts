@@ -1,6 +1,6 @@
 /** Owns random leads and rules that meet often: both are put together from the same few values, chosen for the traps they hold. */
 import fc from "fast-check";
-import type { JsonObject, JsonValue } from "../json.ts";
+import { isJsonObject, type JsonObject, type JsonValue } from "../json.ts";
 import { CONSENT_STATES, type Lead } from "../lead/lead.ts";
 import { LIST_FIELDS, metadataFieldName, SCALAR_FIELDS, type ScalarType } from "../segment/fields.ts";
 import type { Comparison, ComparisonOperator, Rule, Scalar } from "../segment/rule.ts";
@@ -112,7 +112,7 @@ const NUMBERS = [
   Number.MAX_VALUE,
 ];
 
-const KEYS = ["tier", "a", "b", "a.b", 'say "a"', "back\\slash", "0", "$set", "it's", "\u{1f600}"];
+const KEYS = ["tier", "since", "a", "a.b", 'say "a"', "back\\slash", "0", "$set", "it's", "\u{1f600}"];
 
 /** What one sample is made of: few enough values that leads and rules often have one in common. */
 interface Vocabulary {
@@ -152,17 +152,22 @@ function orNull<T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | null> {
   return fc.option(arbitrary, { freq: 4 });
 }
 
-function metadataOf({ scalar }: Vocabulary): fc.Arbitrary<JsonObject> {
+function metadataOf({ scalar, date }: Vocabulary): fc.Arbitrary<JsonObject> {
   const { object, value } = fc.letrec<{ object: JsonObject; value: JsonValue }>((tie) => ({
-    object: fc.dictionary(fc.constantFrom(...KEYS, ""), tie("value"), { maxKeys: 4, noNullPrototype: true }),
+    object: fc.dictionary(fc.constantFrom(...KEYS, ""), tie("value"), { maxKeys: 3, noNullPrototype: true }),
     value: fc.oneof(
       { maxDepth: 3 },
-      { arbitrary: scalar, weight: 3 },
+      { arbitrary: scalar, weight: 4 },
       { arbitrary: fc.array(tie("value"), { maxLength: 4 }), weight: 2 },
-      { arbitrary: tie("object"), weight: 2 },
+      { arbitrary: tie("object"), weight: 1 },
     ),
   }));
-  const often = fc.record({ tier: value, a: value }, { requiredKeys: [], noNullPrototype: true });
+  const since = fc.oneof(
+    { arbitrary: fc.oneof(date, fc.array(date, { maxLength: 2 })), weight: 2 },
+    value,
+    fc.constantFrom(...NO_DATES),
+  );
+  const often = fc.record({ tier: value, since, a: value }, { requiredKeys: ["tier", "since"], noNullPrototype: true });
   return fc.tuple(object, often).map(([some, more]) => ({ ...some, ...more }));
 }
 
@@ -216,7 +221,7 @@ function comparing(name: fc.Arbitrary<string>, literals: Literals): fc.Arbitrary
     named(name, "EXISTS", "NOT_EXISTS"),
     against(name, literals.any, "==", "!="),
     against(name, fc.array(literals.any, { minLength: 1, maxLength: 4 }), "IN", "NOT_IN"),
-    against(name, literals.ordered, ">", ">=", "<", "<="),
+    { arbitrary: against(name, literals.ordered, ">", ">=", "<", "<="), weight: 2 },
     against(name, literals.pair, "BETWEEN"),
   );
 }
@@ -224,9 +229,9 @@ function comparing(name: fc.Arbitrary<string>, literals: Literals): fc.Arbitrary
 function searching(name: fc.Arbitrary<string>, { part }: Vocabulary): fc.Arbitrary<Comparison> {
   const piece = part.chain((text) => {
     const characters = Array.from(text);
-    return fc.nat(characters.length - 1).chain((from) =>
-      fc.integer({ min: from + 1, max: characters.length }).map((to) => characters.slice(from, to).join("")),
-    );
+    return fc
+      .nat(characters.length - 1)
+      .chain((from) => fc.integer({ min: from + 1, max: characters.length }).map((to) => characters.slice(from, to).join("")));
   });
   return against(name, piece, "CONTAINS", "NOT_CONTAINS", "STARTS_WITH", "ENDS_WITH");
 }
@@ -240,46 +245,91 @@ function scalarsOf(type: ScalarType): fc.Arbitrary<string> {
   return fc.constantFrom(...names);
 }
 
-const metadataName = fc
-  .oneof(
-    { arbitrary: fc.constantFrom(["tier"], ["a"]), weight: 3 },
-    { arbitrary: fc.array(fc.constantFrom(...KEYS), { minLength: 1, maxLength: 3 }), weight: 2 },
-  )
-  .map(metadataFieldName);
+/** Somewhere in metadata, whether any lead has it or not. */
+const anyPath = fc.array(fc.constantFrom(...KEYS), { minLength: 1, maxLength: 3 }).map(metadataFieldName);
 
-function comparisonOf(words: Vocabulary): fc.Arbitrary<Comparison> {
-  const { text, number, date, scalar } = words;
-  const texts: Literals = { any: text, ordered: text, pair: fc.tuple(text, text) };
-  const numbers: Literals = { any: number, ordered: number, pair: fc.tuple(number, number) };
-  const dates: Literals = { any: date, ordered: date, pair: fc.tuple(date, date) };
-  const all: Literals = { any: scalar, ordered: fc.oneof(text, number), pair: fc.oneof(texts.pair, numbers.pair) };
-  const textNames = fc.oneof(scalarsOf("text"), fc.constantFrom(...LIST_FIELDS));
+/** The names of all fields in the leads' metadata, with the scalars found there, alone or in a list. */
+function metadataOfLeads(leads: readonly Lead[]): Map<string, Scalar[]> {
+  const found = new Map<string, Scalar[]>();
+  const walk = (object: JsonObject, path: string[]): void => {
+    for (const [key, value] of Object.entries(object)) {
+      if (key === "") continue;
+      const here = [...path, key];
+      if (isJsonObject(value)) walk(value, here);
+      const scalars = [value].flat().filter((item) => typeof item !== "object" || item === null);
+      const name = metadataFieldName(here);
+      found.set(name, [...(found.get(name) ?? []), ...scalars]);
+    }
+  };
+  for (const lead of leads) walk(lead.metadata, []);
+  return found;
+}
+
+/** Mostly compares a field that some lead has with a value that it has there. */
+function metadataComparisonOf(words: Vocabulary, leads: readonly Lead[]): fc.Arbitrary<Comparison> {
+  const anywhere = metadataComparisonAt(anyPath, words);
+  // Each place once for every value that it holds, so that those which leads share come up more often.
+  const places = [...metadataOfLeads(leads)].flatMap((place) => place[1].map(() => place));
+  if (places.length === 0) return anywhere;
+  const somewhere = fc.constantFrom(...places).chain(([name, values]) => {
+    const texts = values.filter((value) => typeof value === "string").filter((value) => value !== "");
+    const numbers = values.filter((value) => typeof value === "number");
+    const text = texts.length > 0 ? fc.constantFrom(...texts) : words.text;
+    const number = numbers.length > 0 ? fc.constantFrom(...numbers) : words.number;
+    const scalar = fc.oneof({ arbitrary: fc.constantFrom(...values), weight: 3 }, words.scalar);
+    return metadataComparisonAt(fc.constant(name), {
+      ...words,
+      text,
+      part: texts.length > 0 ? text : words.part,
+      number,
+      scalar,
+    });
+  });
+  return fc.oneof({ arbitrary: somewhere, weight: 4 }, anywhere);
+}
+
+function metadataComparisonAt(name: fc.Arbitrary<string>, words: Vocabulary): fc.Arbitrary<Comparison> {
+  const { text, number, scalar } = words;
+  const pair = fc.oneof(fc.tuple(text, text), fc.tuple(number, number));
   return fc.oneof(
-    { arbitrary: comparing(textNames, texts), weight: 3 },
-    { arbitrary: searching(textNames, words), weight: 2 },
-    { arbitrary: comparing(scalarsOf("number"), numbers), weight: 2 },
-    { arbitrary: comparing(scalarsOf("date"), dates), weight: 2 },
-    { arbitrary: dating(scalarsOf("date")), weight: 1 },
-    { arbitrary: comparing(metadataName, all), weight: 5 },
-    { arbitrary: searching(metadataName, words), weight: 2 },
-    { arbitrary: dating(metadataName), weight: 1 },
+    { arbitrary: comparing(name, { any: scalar, ordered: fc.oneof(text, number), pair }), weight: 5 },
+    { arbitrary: searching(name, words), weight: 2 },
+    { arbitrary: dating(fc.oneof(fc.constant("metadata.since"), name)), weight: 1 },
   );
 }
 
-function combinationOf(words: Vocabulary): fc.Arbitrary<Rule> {
+function comparisonOf(words: Vocabulary, leads: readonly Lead[]): fc.Arbitrary<Comparison> {
+  const { text, number, date } = words;
+  const textNames = fc.oneof(scalarsOf("text"), fc.constantFrom(...LIST_FIELDS));
+  return fc.oneof(
+    { arbitrary: comparing(textNames, { any: text, ordered: text, pair: fc.tuple(text, text) }), weight: 3 },
+    { arbitrary: searching(textNames, words), weight: 2 },
+    { arbitrary: comparing(scalarsOf("number"), { any: number, ordered: number, pair: fc.tuple(number, number) }), weight: 2 },
+    { arbitrary: comparing(scalarsOf("date"), { any: date, ordered: date, pair: fc.tuple(date, date) }), weight: 2 },
+    { arbitrary: dating(scalarsOf("date")), weight: 1 },
+    { arbitrary: metadataComparisonOf(words, leads), weight: 8 },
+  );
+}
+
+function combinationOf(words: Vocabulary, leads: readonly Lead[]): fc.Arbitrary<Rule> {
   return fc.letrec<{ rule: Rule }>((tie) => ({
     rule: fc.oneof(
       { maxDepth: 3 },
-      comparisonOf(words),
+      comparisonOf(words, leads),
       fc.record({ op: fc.constantFrom("AND", "OR"), children: fc.array(tie("rule"), { minLength: 1, maxLength: 4 }) }),
       fc.record({ op: fc.constant("NOT"), children: fc.tuple(tie("rule")) }),
     ),
   })).rule;
 }
 
-function sampleOf<R extends Rule>(ruleOf: (words: Vocabulary) => fc.Arbitrary<R>, rules: number): fc.Arbitrary<RuleSample<R>> {
+type RuleOf<R extends Rule> = (words: Vocabulary, leads: readonly Lead[]) => fc.Arbitrary<R>;
+
+function sampleOf<R extends Rule>(ruleOf: RuleOf<R>, size: number): fc.Arbitrary<RuleSample<R>> {
   return vocabulary.chain((words) =>
-    fc.record({ leads: leadsOf(words), rules: fc.array(ruleOf(words), { minLength: rules, maxLength: rules, size: "max" }) }),
+    leadsOf(words).chain((leads) => {
+      const rules = fc.array(ruleOf(words, leads), { minLength: size, maxLength: size });
+      return fc.record({ leads: fc.constant(leads), rules });
+    }),
   );
 }
 

@@ -135,11 +135,25 @@ function describeLeads(store: () => Store): void {
 }
 
 function list(store: Store, request: Partial<Parameters<Store["leads"]["list"]>[0]>) {
-  return store.leads.list({ page: 1, limit: 100, rule: null, sort: { by: "created_at", direction: "asc" }, now: NOW, ...request });
+  return store.leads.list({
+    page: 1,
+    limit: 100,
+    rule: null,
+    sort: { by: "created_at", direction: "asc" },
+    now: NOW,
+    ...request,
+  });
 }
 
 function describeSegmentsAndCampaigns(store: () => Store): void {
-  const segment = () => ({ _id: newId(), name: "All", owner_user_id: "admin", rule_ast: EVERYBODY, created_at: NOW, updated_at: NOW });
+  const segment = () => ({
+    _id: newId(),
+    name: "All",
+    owner_user_id: "admin",
+    rule_ast: EVERYBODY,
+    created_at: NOW,
+    updated_at: NOW,
+  });
 
   test("a segment is kept, changed, and removed unless a campaign that is not finished uses it", async () => {
     const kept = segment();
@@ -163,9 +177,15 @@ function describeSegmentsAndCampaigns(store: () => Store): void {
     const campaign = draft();
     await store().campaigns.create(campaign);
     expect(await store().campaigns.read(campaign._id)).toEqual(campaign);
-    expect(await store().campaigns.change(campaign._id, { name: "New" }, NOW)).toMatchObject({ kind: "changed", campaign: { name: "New" } });
+    expect(await store().campaigns.change(campaign._id, { name: "New" }, NOW)).toMatchObject({
+      kind: "changed",
+      campaign: { name: "New" },
+    });
     await store().carryOut([startOf(campaign)]);
-    expect(await store().campaigns.change(campaign._id, { name: "Newer" }, NOW)).toEqual({ kind: "not_draft", status: "RUNNING" });
+    expect(await store().campaigns.change(campaign._id, { name: "Newer" }, NOW)).toEqual({
+      kind: "not_draft",
+      status: "RUNNING",
+    });
     expect(await store().campaigns.remove(campaign._id)).toEqual({ kind: "in_progress", status: "RUNNING" });
   });
 
@@ -543,7 +563,12 @@ function describeStatuses(store: () => Store): void {
       if (message === undefined) throw new Error("A message for each order was expected");
       for (const status of order) await fold(store(), [{ ...receipt(message, "SENT"), status }]);
       await record(store(), message, SENT);
-      expect(await store().messages.read(message._id)).toMatchObject({ status: "READ", delivered_at: NOW, read_at: NOW, sent_at: NOW });
+      expect(await store().messages.read(message._id)).toMatchObject({
+        status: "READ",
+        delivered_at: NOW,
+        read_at: NOW,
+        sent_at: NOW,
+      });
     }
     await expectLedgerToClose(store(), campaign);
   });
@@ -585,7 +610,9 @@ function describeStatuses(store: () => Store): void {
   });
 
   test("statuses of unknown messages are passed over", async () => {
-    expect((await fold(store(), [receipt({ _id: messageId(newId(), newId()) }, "READ")])).results).toEqual([{ moved: 0, completed: [] }]);
+    expect((await fold(store(), [receipt({ _id: messageId(newId(), newId()) }, "READ")])).results).toEqual([
+      { moved: 0, completed: [] },
+    ]);
     expect((await fold(store(), [receipt({ _id: "nonsense" }, "READ")])).results).toEqual([{ moved: 0, completed: [] }]);
   });
 }

@@ -48,5 +48,5 @@ function works(outcome: SendOutcome): Verdict {
 
 function retryDelay(answer: { retryAfterMs: number | null }, attempt: number, chance: number): number {
   const backoff = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (attempt - 1));
-  return Math.max(answer.retryAfterMs ?? 0, backoff * (0.5 + chance));
+  return Math.max(answer.retryAfterMs ?? 0, Math.round(backoff * (0.5 + chance)));
 }

@@ -77,7 +77,8 @@ function parseMetadataField(name: string): FieldRead {
   const path = Array.from(name.matchAll(KEYS), ([, key = ""]) =>
     key.startsWith('"') ? key.slice(1, -1).replaceAll(/\\(["\\])/g, "$1") : key,
   );
-  if (path.length > LEAD_LIMITS.metadataDepth) return badPath(`goes ${path.length} keys deep: metadata only has ${LEAD_LIMITS.metadataDepth} levels`);
+  if (path.length > LEAD_LIMITS.metadataDepth)
+    return badPath(`goes ${path.length} keys deep: metadata only has ${LEAD_LIMITS.metadataDepth} levels`);
   const bad = path.find((key) => isForbiddenKey(key) || !isStorableText(key));
   if (bad !== undefined) return badPath(`goes through ${quote(bad)}, which metadata cannot hold: name another key`);
   return { ok: true, field: { kind: "metadata", path } };

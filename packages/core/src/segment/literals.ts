@@ -49,7 +49,8 @@ export function parseOrdered(value: unknown, subject: Subject, at: string): Pars
 
 /** The two ends of a range, of one type. */
 export function parsePair(value: unknown, subject: Subject, at: string): Parsed<[string, string] | [number, number]> {
-  if (!Array.isArray(value) || value.length !== 2) return broken(at, "items", "must be a list of exactly two values: [lowest, highest]");
+  if (!Array.isArray(value) || value.length !== 2)
+    return broken(at, "items", "must be a list of exactly two values: [lowest, highest]");
   const low = parseOrdered(value[0], subject, `${at}[0]`);
   if (!low.ok) return low;
   const high = parseOrdered(value[1], subject, `${at}[1]`);
@@ -63,7 +64,11 @@ export function parseList(value: unknown, subject: Subject, at: string): Parsed<
   if (!Array.isArray(value)) return broken(at, "type", 'must be a list, such as ["a", "b"]');
   if (value.length === 0) return broken(at, "min_items", "must have at least one value");
   if (value.length > MAX_LIST_ITEMS) {
-    return broken(at, "max_items", `has ${value.length} values: keep it to ${MAX_LIST_ITEMS}, or tag these leads and look for the tag`);
+    return broken(
+      at,
+      "max_items",
+      `has ${value.length} values: keep it to ${MAX_LIST_ITEMS}, or tag these leads and look for the tag`,
+    );
   }
   const values: Scalar[] = [];
   for (const [index, item] of value.entries()) {
@@ -77,13 +82,18 @@ export function parseList(value: unknown, subject: Subject, at: string): Parsed<
 /** A part of a text. An empty one is part of every text, so it would silently select nearly everybody. */
 export function parseTextPart(value: unknown, at: string): Parsed<string> {
   if (typeof value !== "string") return broken(at, "type", `must be ${WANTED.text}`);
-  if (value === "") return broken(at, "min_length", "must have at least one character; to find leads that have the field, use EXISTS");
+  if (value === "")
+    return broken(at, "min_length", "must have at least one character; to find leads that have the field, use EXISTS");
   return parseText(value, at);
 }
 
 export function parsePeriod(value: unknown, at: string): Parsed<string> {
   if (typeof value === "string" && parseDuration(value) !== null) return { ok: true, value };
-  return broken(at, "duration", 'must be a whole number of minutes, hours, days or weeks: "90m", "12h", "30d", "2w"; at most 100 years');
+  return broken(
+    at,
+    "duration",
+    'must be a whole number of minutes, hours, days or weeks: "90m", "12h", "30d", "2w"; at most 100 years',
+  );
 }
 
 function wantedOf(field: Field): keyof typeof WANTED {
@@ -98,7 +108,8 @@ function wantedOf(field: Field): keyof typeof WANTED {
 }
 
 function parseText(value: string, at: string): Parsed<string> {
-  if (value.length > MAX_TEXT_CHARS) return broken(at, "max_length", `has ${value.length} characters: keep it to ${MAX_TEXT_CHARS}`);
+  if (value.length > MAX_TEXT_CHARS)
+    return broken(at, "max_length", `has ${value.length} characters: keep it to ${MAX_TEXT_CHARS}`);
   if (isStorableText(value)) return { ok: true, value };
   return broken(at, "text", `holds a NUL character or half a character: take it out of ${quote(value)}`);
 }
@@ -110,5 +121,7 @@ function parseDate(value: string, at: string): Parsed<string> {
 
 /** `JSON.parse` reads 1e999 as infinite. */
 function parseNumber(value: number, at: string): Parsed<number> {
-  return Number.isFinite(value) ? { ok: true, value } : broken(at, "finite", "is too large to be compared: write a smaller number");
+  return Number.isFinite(value)
+    ? { ok: true, value }
+    : broken(at, "finite", "is too large to be compared: write a smaller number");
 }

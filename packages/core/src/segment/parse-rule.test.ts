@@ -115,7 +115,9 @@ describe("a problem says where it is", () => {
 describe("a problem says what to do", () => {
   test("an unknown operator is answered with the field's operators and the one that was probably meant", () => {
     const { message } = problemOf(comparison("visits", "=", 1));
-    expect(message).toBe('`rule_ast.operator` must be one of == != IN NOT_IN > >= < <= BETWEEN EXISTS NOT_EXISTS, not "="; did you mean ==?');
+    expect(message).toBe(
+      '`rule_ast.operator` must be one of == != IN NOT_IN > >= < <= BETWEEN EXISTS NOT_EXISTS, not "="; did you mean ==?',
+    );
     expect(problemOf(comparison("metadata.tier", "not in", ["a"])).message).toContain("did you mean NOT_IN?");
   });
 
@@ -158,10 +160,27 @@ describe("bounds", () => {
 });
 
 test("no JSON makes it throw, and what is let through is read the same again", () => {
-  const words = fc.constantFrom("op", "children", "type", "operator", "left", "right", "value", "comparison", "field", "literal", "AND");
+  const words = fc.constantFrom(
+    "op",
+    "children",
+    "type",
+    "operator",
+    "left",
+    "right",
+    "value",
+    "comparison",
+    "field",
+    "literal",
+    "AND",
+  );
   const leaf = fc.oneof(words, fc.constantFrom(...COMPARISON_OPERATORS), fc.constantFrom("visits", "metadata.a", 1, null, true));
   const { json } = fc.letrec<{ json: unknown }>((tie) => ({
-    json: fc.oneof({ maxDepth: 5 }, leaf, fc.array(tie("json"), { maxLength: 3 }), fc.dictionary(words, tie("json"), { maxKeys: 5 })),
+    json: fc.oneof(
+      { maxDepth: 5 },
+      leaf,
+      fc.array(tie("json"), { maxLength: 3 }),
+      fc.dictionary(words, tie("json"), { maxKeys: 5 }),
+    ),
   }));
   fc.assert(
     fc.property(fc.oneof(json, fc.jsonValue()), (input) => {

@@ -34,7 +34,8 @@ export function parseRule(input: unknown): RuleRead {
 /** Recursion ends at `MAX_DEPTH`; `seen` counts over the whole rule. */
 function parseNode(input: unknown, at: string, depth: number, seen: { nodes: number }): Parsed<Rule> {
   seen.nodes += 1;
-  if (seen.nodes > MAX_NODES) return broken("rule_ast", "max_nodes", `has more than ${MAX_NODES} parts: use IN for long lists of values`);
+  if (seen.nodes > MAX_NODES)
+    return broken("rule_ast", "max_nodes", `has more than ${MAX_NODES} parts: use IN for long lists of values`);
   if (depth > MAX_DEPTH) return broken(at, "max_depth", `is more than ${MAX_DEPTH} levels deep: flatten the rule`);
   if (!isJsonObject(input)) {
     return broken(at, "type", 'must be an object: a {"type":"comparison",…}, or an {"op":"AND","children":[…]}');
@@ -51,7 +52,11 @@ function parseCombination(input: JsonObject, at: string, depth: number, seen: { 
   if (op !== "AND" && op !== "OR" && op !== "NOT") return broken(`${at}.op`, "one_of", "must be AND, OR or NOT");
   if (!Array.isArray(children)) return broken(`${at}.children`, "type", "must be a list of rules");
   if (op === "NOT" && children.length !== 1) {
-    return broken(`${at}.children`, "items", `must have exactly one rule under NOT, not ${children.length}: put them under an AND or OR`);
+    return broken(
+      `${at}.children`,
+      "items",
+      `must have exactly one rule under NOT, not ${children.length}: put them under an AND or OR`,
+    );
   }
   const rules: Rule[] = [];
   for (const [index, child] of children.entries()) {
@@ -116,9 +121,12 @@ function parseRight(operator: ComparisonOperator, subject: Subject, right: unkno
   if (operator === "EXISTS" || operator === "NOT_EXISTS") {
     // Some clients fill in a right side everywhere. Only one that cannot mean the opposite is passed over.
     const isIdle = right === undefined || right === null || literal === true || literal === null;
-    return isIdle ? { ok: true, value: { ...left, operator } } : broken(at, "unexpected", `means nothing beside ${operator}: leave it out`);
+    return isIdle
+      ? { ok: true, value: { ...left, operator } }
+      : broken(at, "unexpected", `means nothing beside ${operator}: leave it out`);
   }
-  if (literal === undefined) return broken(at, "required", `must hold what ${operator} compares with: {"type":"literal","value":…}`);
+  if (literal === undefined)
+    return broken(at, "required", `must hold what ${operator} compares with: {"type":"literal","value":…}`);
   const where = `${at}.value`;
   switch (operator) {
     case "==":
@@ -128,7 +136,11 @@ function parseRight(operator: ComparisonOperator, subject: Subject, right: unkno
     case ">=":
     case "<":
     case "<=":
-      return compare(parseOrdered(literal, subject, where), (value) => ({ ...left, operator, right: { type: "literal", value } }));
+      return compare(parseOrdered(literal, subject, where), (value) => ({
+        ...left,
+        operator,
+        right: { type: "literal", value },
+      }));
     case "IN":
     case "NOT_IN":
       return compare(parseList(literal, subject, where), (value) => ({ ...left, operator, right: { type: "literal", value } }));

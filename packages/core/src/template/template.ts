@@ -74,7 +74,7 @@ export function render(template: Template, lead: Lead, now: Instant): Rendered {
     return failed(`{{ ${result.variable} }} has several fields: name one of them`);
   } catch (error) {
     if (!LiquidError.is(error)) throw error;
-    const tooMuch = /limit exceeded$/.test(error.originalError?.message ?? "");
+    const tooMuch = error.originalError?.message.endsWith("limit exceeded");
     return failed(`${place(error)}: ${tooMuch ? "this repeats too much" : "this cannot be worked out"}`);
   }
 }

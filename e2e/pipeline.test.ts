@@ -1,0 +1,124 @@
+/** Proves what the whole pipeline promises over hours of virtual time: the rate, the breaker, and a ledger that closes. */
+import { ledgerOf } from "@mini-crm/core/campaign/campaign";
+import { MESSAGE_STATUSES } from "@mini-crm/core/message/message";
+import { afterEach, describe, expect, test } from "vitest";
+import { openSimulated, RECEIPT_WINDOW_MS, type Simulated, type SimulatedOptions } from "./simulated.ts";
+
+const HOUR_MS = 3_600_000;
+const THIRTY_A_MINUTE = { messages: 30, windowMs: 61_000 };
+
+let simulated: Simulated | null = null;
+afterEach(async () => {
+  await simulated?.close();
+  simulated = null;
+});
+
+async function open(options: SimulatedOptions): Promise<Simulated> {
+  simulated = await openSimulated(options);
+  return simulated;
+}
+
+const isCompleted = (run: Simulated) => async () => (await run.campaign()).status === "COMPLETED";
+
+/** Counters equal rows, the ledger closes, and nobody was sent anything twice. */
+async function expectTrustworthyLedger(run: Simulated): Promise<void> {
+  const campaign = await run.campaign();
+  const { items: rows } = await run.store.messages.ofCampaign(campaign._id, { page: 1, limit: 10_000, status: null });
+  for (const status of MESSAGE_STATUSES) {
+    expect(campaign.counts[status], status).toBe(rows.filter((row) => row.status === status).length);
+  }
+  const { audience, sent, failed, skipped, uncertain, cancelled, pending } = ledgerOf(campaign);
+  expect(audience).toBe(rows.length);
+  expect(sent + failed + skipped + uncertain + cancelled + pending).toBe(audience);
+  expect(run.simulator.sentMoreThanOnce()).toBe(0);
+  for (const stage of [run.workers.jobExpander, run.workers.sendWorker, run.workers.statusAggregator, run.workers.scheduler]) {
+    expect(stage.stats()).toMatchObject({ errors: 0 });
+  }
+}
+
+test("never more than 30 messages leave in any 60 seconds, and no minute is wasted", async () => {
+  const run = await open({ seed: 1, leads: 200, rate: THIRTY_A_MINUTE });
+  await run.clock.advance(5_000);
+  expect(await run.store.messages.waiting("default")).toBe(170);
+  await run.advanceUntil(isCompleted(run), HOUR_MS);
+  const times = run.simulator.outbox({ page: 1, limit: 1_000 }).items.map(({ at }) => at);
+  expect(times).toHaveLength(200);
+  for (const start of times) expect(times.filter((at) => at >= start && at < start + 60_000).length).toBeLessThanOrEqual(30);
+  // Six waits of a window each is the least that 200 messages take.
+  const last = times.at(-1) ?? 0;
+  expect(last - (times[0] ?? 0)).toBeLessThan(6 * 61_000 + 5_000);
+});
+
+test("an outage opens the breaker, costs nobody the message, and ends by itself", async () => {
+  const run = await open({ seed: 2, leads: 300, rate: { messages: 100, windowMs: 10_000 } });
+  await run.clock.advance(3_000);
+  run.simulator.behave({ unreachable: true });
+  await run.clock.advance(30_000);
+  const sender = run.workers.sendWorker.senders.get("default");
+  expect(sender?.breaker.state().state).not.toBe("closed");
+  expect(ledgerOf(await run.campaign())).toMatchObject({ sent: 100, failed: 0, uncertain: 0, pending: 200 });
+  run.simulator.behave({ unreachable: false });
+  await run.advanceUntil(isCompleted(run), HOUR_MS);
+  expect(sender?.breaker.state().state).toBe("closed");
+  expect(ledgerOf(await run.campaign())).toMatchObject({ sent: 300, failed: 0, uncertain: 0 });
+  await expectTrustworthyLedger(run);
+});
+
+test("one number that is always refused for now fails in the end and holds nobody else back", async () => {
+  const run = await open({ seed: 3, leads: 20, rate: null, behaviour: { busyNumbers: ["+14155550007"] } });
+  await run.clock.advance(60_000);
+  expect(ledgerOf(await run.campaign())).toMatchObject({ sent: 19, pending: 1 });
+  await run.advanceUntil(isCompleted(run), 2 * HOUR_MS);
+  const [failed] = (await run.store.messages.ofCampaign((await run.campaign())._id, { page: 1, limit: 10, status: "FAILED" }))
+    .items;
+  expect(failed).toMatchObject({ phone: "+14155550007", code: "131056", attempt: 5 });
+  await expectTrustworthyLedger(run);
+});
+
+test("an answer that never comes makes a message uncertain, and its receipt settles it", async () => {
+  const run = await open({
+    seed: 4,
+    leads: 3,
+    rate: null,
+    behaviour: { hangShare: 1, sentAfter: null, deliveredAfter: { fromMs: 90_000, toMs: 90_000 } },
+  });
+  await run.clock.advance(30_000);
+  expect(ledgerOf(await run.campaign())).toMatchObject({ uncertain: 3, sent: 0 });
+  await run.clock.advance(90_000);
+  expect(ledgerOf(await run.campaign())).toMatchObject({ uncertain: 0, sent: 3, delivered: 3 });
+  await expectTrustworthyLedger(run);
+});
+
+describe("whatever WhatsApp does, every message ends in the ledger once", () => {
+  const everything = {
+    doubledShare: 0.3,
+    lateShare: 0.2,
+    shuffledShare: 0.3,
+    undeliverableShare: 0.1,
+    notOnWhatsAppShare: 0.1,
+    retryableShare: 0.2,
+    hangShare: 0.05,
+    cutShare: 0.1,
+  };
+
+  test.each(Array.from({ length: 25 }, (_, seed) => seed + 100))("seed %i", async (seed) => {
+    const run = await open({ seed, leads: 120, rate: { messages: 60, windowMs: 20_000 }, behaviour: everything });
+    for (let outage = 0; outage < 3; outage += 1) {
+      await run.clock.advance(5_000 + Math.floor(run.clock.random() * 20_000));
+      run.simulator.behave({ unreachable: true });
+      await run.clock.advance(Math.floor(run.clock.random() * 40_000));
+      run.simulator.behave({ unreachable: false });
+    }
+    await run.advanceUntil(isCompleted(run), RECEIPT_WINDOW_MS + HOUR_MS);
+    await run.clock.advance(HOUR_MS);
+    await expectTrustworthyLedger(run);
+    const { sent, failed, uncertain, audience } = ledgerOf(await run.campaign());
+    expect(sent + failed + uncertain).toBe(audience);
+    const left = new Set(run.simulator.outbox({ page: 1, limit: 1_000 }).items.map(({ message_id }) => message_id));
+    const { items } = await run.store.messages.ofCampaign((await run.campaign())._id, { page: 1, limit: 1_000, status: null });
+    for (const { _id, status } of items) {
+      if (status === "SENT" || status === "DELIVERED" || status === "READ")
+        expect(left.has(_id), `${_id} is ${status}`).toBe(true);
+    }
+  });
+});

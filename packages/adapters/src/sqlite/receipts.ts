@@ -1,0 +1,100 @@
+/** Owns the step `fold`: what became known of messages is applied to them, and campaigns that are done complete. */
+import { isComplete } from "@mini-crm/core/campaign/campaign";
+import type { StatusEvent } from "@mini-crm/core/event/topics";
+import type { Instant } from "@mini-crm/core/instant";
+import { afterReceipt, type MessageStatus, parseMessageId } from "@mini-crm/core/message/message";
+import type { StepResult } from "@mini-crm/core/ports/steps";
+import { type CountChanges, countChanges, readCampaign } from "./campaigns.ts";
+import { type Connection, text } from "./connection.ts";
+import type { Input, MessageKey, Stepped } from "./raised.ts";
+
+export function fold(connection: Connection, input: Input<"fold">): Stepped<StepResult<"fold">> {
+  const changes = countChanges(connection);
+  const touched = new Set<string>();
+  let moved = 0;
+  for (const event of input.events) {
+    const key = parseMessageId(event.message_id);
+    if (key === null) continue;
+    touched.add(key.campaignId);
+    if (event.source === "send") continue; // The sender has already written its row.
+    if (applyReceipt(connection, key, event, changes)) moved += 1;
+  }
+  changes.write();
+  return { result: { moved, completed: completeThoseDone(connection, touched, input) }, raised: [] };
+}
+
+/** Moves one message as `afterReceipt` says, and notes the time; true where its status is another one now. */
+function applyReceipt(connection: Connection, key: MessageKey, event: StatusEvent, changes: CountChanges): boolean {
+  const { status: receipt } = event;
+  if (receipt === "SKIPPED" || receipt === "UNCERTAIN") return false;
+  // Nearly every receipt follows the one before it, and needs no look at the row.
+  const usual = receipt === "DELIVERED" ? "SENT" : receipt === "READ" ? "DELIVERED" : null;
+  if (usual !== null && writeReceipt(connection, key, usual, receipt, event)) {
+    changes.moved(key.campaignId, usual, receipt);
+    return true;
+  }
+  const row = connection.get("SELECT status FROM message WHERE campaign_id = ? AND lead_id = ?", key.campaignId, key.leadId);
+  if (row === undefined) return false;
+  const status = text(row, "status") as MessageStatus;
+  const next = afterReceipt(status, receipt);
+  writeReceipt(connection, key, status, next, event);
+  if (next === status) return false;
+  changes.moved(key.campaignId, status, next);
+  return true;
+}
+
+/** Writes a receipt's time and reason, where the message's status is `from`. */
+function writeReceipt(
+  connection: Connection,
+  key: MessageKey,
+  from: MessageStatus,
+  to: MessageStatus,
+  event: StatusEvent,
+): boolean {
+  const column = RECEIPT_TIME[event.status];
+  const written = connection.run(
+    `UPDATE message SET status = ?, ${column}, wake_at = NULL,
+      settled_at = CASE ?1 WHEN 'FAILED' THEN coalesce(settled_at, ?2) END,
+      code = CASE ?1 WHEN 'FAILED' THEN coalesce(code, ?) END, reason = CASE ?1 WHEN 'FAILED' THEN coalesce(reason, ?) END
+     WHERE campaign_id = ? AND lead_id = ? AND status = ?`,
+    to,
+    event.at,
+    event.code,
+    event.reason,
+    key.campaignId,
+    key.leadId,
+    from,
+  );
+  return written === 1;
+}
+
+/** Which times a receipt sets; whoever has read a message has received it. */
+const RECEIPT_TIME: Record<StatusEvent["status"], string> = {
+  SENT: "sent_at = coalesce(sent_at, ?2)",
+  DELIVERED: "delivered_at = coalesce(delivered_at, ?2)",
+  READ: "delivered_at = coalesce(delivered_at, ?2), read_at = coalesce(read_at, ?2)",
+  FAILED: "status = ?1",
+  SKIPPED: "status = ?1",
+  UNCERTAIN: "status = ?1",
+};
+
+/** Completes those of the campaigns that have reached everyone they will reach; answers which. */
+export function completeThoseDone(
+  connection: Connection,
+  campaignIds: Iterable<string>,
+  at: { now: Instant; receiptWindowMs: number },
+): string[] {
+  const completed: string[] = [];
+  for (const id of campaignIds) {
+    const campaign = readCampaign(connection, id);
+    if (campaign === null || !isComplete(campaign, at.now, at.receiptWindowMs)) continue;
+    connection.run(
+      "UPDATE campaign SET status = 'COMPLETED', completed_at = ?, updated_at = ? WHERE _id = ?",
+      at.now,
+      at.now,
+      id,
+    );
+    completed.push(id);
+  }
+  return completed;
+}
