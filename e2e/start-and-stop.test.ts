@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { importLeads, readCampaign, readOutbox, runCampaign } from "./campaign.ts";
-import { call, LAYOUTS, printed, type System, startEntry, startSystem, temporaryFolder } from "./system.ts";
+import { call, LAYOUTS, LISTENS, printed, type System, startEntry, startSystem, temporaryFolder } from "./system.ts";
 
 let folder = "";
 let remove: () => Promise<void>;
@@ -31,8 +31,8 @@ describe("a start that cannot be", () => {
     await once(other, "listening");
     const address = other.address();
     const port = typeof address === "object" && address !== null ? String(address.port) : "";
-    expect(await refusedStart({ PORT: port })).toBe(
-      `Port ${port} on 127.0.0.1 is taken by another program, perhaps by a Mini CRM that already runs: choose another with PORT.\n`,
+    expect((await refusedStart({ PORT: port })).split("\n").at(-2)).toBe(
+      `Port ${port} on 127.0.0.1 is taken by another program, perhaps by a Mini CRM that already runs: choose another with PORT.`,
     );
     expect(await refusedStart({ WORKERS_PORT: port })).toContain("choose another with WORKERS_PORT");
     other.close();
@@ -106,7 +106,7 @@ test.each(LAYOUTS)(
 test("the backend says when the workers have stopped, and when they are back", async () => {
   const env = { DATA_DIR: folder };
   const backend = startEntry("backend/src/main.ts", [], env);
-  const backendUrl = await printed(backend, /"url":"(http:[^"]+)"/);
+  const backendUrl = await printed(backend, LISTENS);
   const health = async () => (await call("GET", `${backendUrl}/health`)).body;
   expect(await health()).toMatchObject({ status: "degraded", services: { database: "connected", jobExpander: "stopped" } });
   for (let round = 0; round < 2; round += 1) {

@@ -75,7 +75,8 @@ export async function startSystem(layout: Layout, env: Environment): Promise<Sys
   return systemOf(backendUrl, workersUrl, { backend, workers });
 }
 
-const LISTENS = /"url":"(http:[^"]+)","msg":"(?:Backend|Workers) listens?"/;
+/** What a process of its own logs when it listens. */
+export const LISTENS = /"msg":"(?:Backend|Workers) at (http:[^"]+)"/;
 
 function systemOf(backendUrl: string, workersUrl: string, processes: System["processes"]): System {
   const all = [...new Set(Object.values(processes))];

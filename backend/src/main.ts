@@ -2,8 +2,4 @@
 import { runProcess } from "@mini-crm/runtime/run-process";
 import { serveBackend } from "./serve-backend.ts";
 
-await runProcess("backend", async (context) => {
-  const served = await serveBackend(context);
-  context.log.info({ url: served.url }, "Backend listens");
-  return [served];
-});
+await runProcess("backend", async (context) => [await serveBackend(context)]);

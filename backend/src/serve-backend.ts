@@ -30,7 +30,7 @@ export async function serveBackend({ config, log, engines }: ProcessContext): Pr
     await intake.close();
   };
   try {
-    const url = await listen(app, { host: config.host, port: config.backendPort, setting: "PORT" });
+    const url = await listen(app, { name: "Backend", host: config.host, port: config.backendPort, setting: "PORT" });
     return { url, close };
   } catch (error) {
     await close();

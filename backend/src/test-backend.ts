@@ -3,34 +3,20 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { idSource } from "@mini-crm/core/id";
-import type { Engines } from "@mini-crm/runtime/engines";
+import { openEngines, ruleAsMongoQuery } from "@mini-crm/runtime/engines";
 import type { HttpServer } from "@mini-crm/runtime/http/http-server";
 import { openIntake } from "@mini-crm/runtime/intake";
 import { pino } from "pino";
 import Schema from "typebox/schema";
 import { buildBackend } from "./build-server.ts";
 import type { BackendDeps } from "./deps.ts";
-import { openEngines, ruleAsMongoQuery } from "./tmp-engines.ts";
 
-export interface Answer {
-  status: number;
-  headers: Record<string, unknown>;
-  text: string;
-  /** The parsed JSON; tests look into it freely. */
-  // biome-ignore lint/suspicious/noExplicitAny: what tests assert on has every shape
-  body: any;
-}
+type Method = "GET" | "POST" | "PATCH" | "DELETE" | "PUT" | "HEAD";
+export type TestBackend = Awaited<ReturnType<typeof openBackend>>;
+export type Answer = Awaited<ReturnType<TestBackend["call"]>>;
 
-export interface TestBackend extends Pick<Engines, "store" | "bus" | "clock"> {
-  app: HttpServer;
-  /** Every line of the log so far, as text. */
-  log: string[];
-  /** Sends `body` as JSON (a text as it is), and fails where the answer is not what its route's schema says. */
-  call(method: "GET" | "POST" | "PATCH" | "DELETE" | "PUT" | "HEAD", url: string, body?: unknown): Promise<Answer>;
-  close(): Promise<void>;
-}
-
-export async function openBackend(changes: Partial<BackendDeps> = {}): Promise<TestBackend> {
+/** Opens the backend on real engines, with `changes` to what it gets of them. */
+export async function openBackend(changes: Partial<BackendDeps> = {}) {
   const dataDir = await mkdtemp(join(tmpdir(), "mini-crm-backend-"));
   const engines = await openEngines({ dataDir });
   const intake = openIntake();
@@ -52,19 +38,21 @@ export async function openBackend(changes: Partial<BackendDeps> = {}): Promise<T
   await app.ready();
   return {
     app,
+    /** Every line of the log so far, as text. */
     log,
     store: engines.store,
     bus: engines.bus,
     clock: engines.clock,
-    async call(method, url, body) {
+    /** Sends `body` as JSON (a text as it is), and throws where the answer is not what its route's schema says. */
+    async call(method: Method, url: string, body?: unknown) {
       const payload = body === undefined || typeof body === "string" ? body : JSON.stringify(body);
       const headers = payload === undefined ? {} : { "content-type": "application/json" };
       const answer = await app.inject({ method, url, headers, ...(payload === undefined ? {} : { payload }) });
       const parsed = answer.body === "" ? null : answer.json();
       holdAgainstSchema(app, method, url, answer.statusCode, parsed);
-      return { status: answer.statusCode, headers: answer.headers, text: answer.body, body: parsed };
+      return { status: answer.statusCode, headers: answer.headers, body: parsed };
     },
-    async close() {
+    async close(): Promise<void> {
       await app.close();
       await intake.close();
       await engines.close();

@@ -2,8 +2,4 @@
 import { runProcess } from "@mini-crm/runtime/run-process";
 import { serveWorkers } from "./serve-workers.ts";
 
-await runProcess("workers", async (context) => {
-  const served = await serveWorkers(context);
-  context.log.info({ url: served.url }, "Workers listen");
-  return [served];
-});
+await runProcess("workers", async (context) => [await serveWorkers(context)]);

@@ -27,7 +27,7 @@ export async function serveWorkers({ config, log, engines }: ProcessContext): Pr
   const app = buildWorkersServer({ store, bus, clock, log, apiKey: config.apiKey, workers, sender });
   simulatorRoutes(app, provider);
   try {
-    const url = await listen(app, { host: config.host, port: config.workersPort, setting: "WORKERS_PORT" });
+    const url = await listen(app, { name: "Workers", host: config.host, port: config.workersPort, setting: "WORKERS_PORT" });
     return {
       url,
       async close() {

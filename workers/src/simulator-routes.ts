@@ -36,8 +36,8 @@ const Behaviour = Type.Partial(
 
 const OutboxQuery = Type.Object(
   {
-    page: Type.Integer({ minimum: 1, maximum: 1_000_000, default: 1 }),
-    limit: Type.Integer({ minimum: 1, maximum: 1_000, default: 50 }),
+    page: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, default: 1 })),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: 50 })),
     message_id: Type.Optional(Type.String({ maxLength: 100 })),
     to: Type.Optional(Type.String({ maxLength: 20 })),
   },
@@ -54,7 +54,7 @@ export function simulatorRoutes(app: HttpServer, simulator: Simulator): void {
   });
 
   app.get("/simulator/outbox", { schema: { querystring: OutboxQuery } }, async ({ query }) => {
-    const { page, limit, message_id, to } = query;
+    const { page = 1, limit = 50, message_id, to } = query;
     const narrowed = { ...(message_id === undefined ? {} : { messageId: message_id }), ...(to === undefined ? {} : { to }) };
     const { items, total } = simulator.outbox({ page, limit, ...narrowed });
     const pagination = { page, limit, total, totalPages: Math.ceil(total / limit) };

@@ -32,6 +32,9 @@ export interface Config {
   };
 }
 
+/** Settings whose value is never shown. */
+const SECRET: ReadonlySet<string> = new Set(["API_KEY"]);
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
@@ -45,7 +48,7 @@ export function readConfig(env: Environment, baseDir: string): Config {
     if (text === undefined || text === "") return fallback;
     const value = parse(text);
     if (value !== null) return value;
-    problems.push(`${name} must be ${mustBe}, but is "${text}".`);
+    problems.push(SECRET.has(name) ? `${name} must be ${mustBe}.` : `${name} must be ${mustBe}, but is "${text}".`);
     return fallback;
   };
   const text = (name: string, fallback: string) => read(name, fallback, (given) => given, "text");

@@ -62,6 +62,6 @@ function afterPrefix(prefix: string): string | null {
  */
 function timeTest(value: Sql, low: number, high: number): Sql {
   const firstDay = new Date(low - DAY_MS).toISOString().slice(0, 10);
-  const lastDay = new Date(high).toISOString().slice(0, 10);
+  const lastDay = new Date(high + DAY_MS).toISOString().slice(0, 10);
   return sql`CASE WHEN ${value} BETWEEN ${firstDay} AND ${`${lastDay}U`} THEN ifnull(iso_time(${value}) BETWEEN ${low} AND ${high}, 0) ELSE 0 END`;
 }

@@ -33,63 +33,38 @@ const MAX_BACKOFF_MS = 10_000;
 export function createCourier(clock: Clock, queue: ReceiptQueue, isConnected: () => boolean): Courier {
   const listeners = new Set<ReceiptListener>();
   const alarm = createAlarm(clock, look);
+  const appointment = createAppointment(clock, queue);
   let isStarted = false;
   let failures = 0;
   let trouble: string | null = null;
   let handingOver: Promise<void> | null = null;
   let notBefore: Instant = 0;
-  const owner = `${process.pid}-${clock.random()}`;
-  let appointedUntil: Instant = 0;
 
   const isReady = () => isStarted && listeners.size > 0 && isConnected();
 
-  function isAppointed(): boolean {
-    const now = clock.now();
-    if (now > appointedUntil - LEASE_MS / 2) {
-      appointedUntil = queue.appoint(owner, now, now + LEASE_MS) ? now + LEASE_MS : 0;
-    }
-    return now < appointedUntil;
-  }
-
   function look(): void {
     if (!isReady() || handingOver !== null) return;
-    if (clock.now() < notBefore) return alarm.setFor(notBefore);
-    handingOver = handOver().finally(() => {
-      handingOver = null;
-      const pauseMs = failures === 0 ? GAP_MS : Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failures - 1));
-      notBefore = clock.now() + pauseMs;
-      if (isStarted) alarm.setFor(nextLook());
-    });
-  }
-
-  /** What was written down while receipts were being handed over counts as well. */
-  function nextLook(): Instant {
-    const latest = clock.now() + LOOK_EVERY_MS;
-    try {
-      return Math.max(notBefore, Math.min(latest, queue.nextDue() ?? latest));
-    } catch {
-      return latest;
-    }
+    if (clock.now() < notBefore) alarm.setFor(notBefore);
+    else handingOver = handOver();
   }
 
   /** Never rejects: what goes wrong is tried again later. */
   async function handOver(): Promise<void> {
+    let pauseMs = GAP_MS;
     try {
-      while (isReady() && isAppointed()) {
-        const batch = queue.due(clock.now(), RECEIPTS_PER_BATCH);
-        trouble = null;
-        if (batch === null) return;
-        if (!(await tell(batch.receipts))) {
-          failures += 1;
-          return;
-        }
-        queue.settle(batch);
-        failures = 0;
-      }
+      const ended = await handOverDue(clock, queue, appointment, isReady, tell);
+      if (ended === "not_appointed") pauseMs = LOOK_EVERY_MS;
+      failures = ended === "refused" ? failures + 1 : 0;
+      trouble = null;
     } catch (error) {
       failures += 1;
       trouble = error instanceof Error ? error.message : String(error);
     }
+    if (failures > 0) pauseMs = Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failures - 1));
+    notBefore = clock.now() + pauseMs;
+    handingOver = null;
+    // What was written down meanwhile counts as well.
+    if (isStarted) alarm.setFor(Math.max(notBefore, nextLook(clock, queue)));
   }
 
   async function tell(receipts: readonly Receipt[]): Promise<boolean> {
@@ -106,8 +81,7 @@ export function createCourier(clock: Clock, queue: ReceiptQueue, isConnected: ()
       isStarted = false;
       alarm.off();
       await handingOver;
-      if (appointedUntil > 0) queue.dismiss(owner);
-      appointedUntil = 0;
+      appointment.end();
     },
     listen(listener) {
       // Its own function, so that one listener may listen twice.
@@ -118,5 +92,55 @@ export function createCourier(clock: Clock, queue: ReceiptQueue, isConnected: ()
     },
     expect: alarm.setFor,
     trouble: () => trouble,
+  };
+}
+
+async function handOverDue(
+  clock: Clock,
+  queue: ReceiptQueue,
+  appointment: Appointment,
+  isReady: () => boolean,
+  tell: (receipts: readonly Receipt[]) => Promise<boolean>,
+): Promise<"done" | "refused" | "not_appointed"> {
+  while (isReady()) {
+    if (!appointment.holds()) return "not_appointed";
+    const batch = queue.due(clock.now(), RECEIPTS_PER_BATCH);
+    if (batch === null) break;
+    if (!(await tell(batch.receipts))) return "refused";
+    queue.settle(batch);
+  }
+  return "done";
+}
+
+function nextLook(clock: Clock, queue: ReceiptQueue): Instant {
+  const latest = clock.now() + LOOK_EVERY_MS;
+  try {
+    return Math.min(latest, queue.nextDue() ?? latest);
+  } catch {
+    // The next look says what the trouble is.
+    return latest;
+  }
+}
+
+interface Appointment {
+  /** Renews it when half of it is over. */
+  holds(): boolean;
+  end(): void;
+}
+
+/** Of all processes on one file, only the one that holds the appointment hands receipts over. */
+function createAppointment(clock: Clock, queue: ReceiptQueue): Appointment {
+  const owner = `${process.pid}-${clock.random()}`;
+  let until: Instant = 0;
+  return {
+    holds() {
+      const now = clock.now();
+      if (now > until - LEASE_MS / 2) until = queue.appoint(owner, now, now + LEASE_MS) ? now + LEASE_MS : 0;
+      return now < until;
+    },
+    end() {
+      if (until > 0) queue.dismiss(owner);
+      until = 0;
+    },
   };
 }

@@ -2,11 +2,18 @@
 import { AppError } from "@mini-crm/core/app-error";
 import type { HttpServer } from "./http-server.ts";
 
-/** Listens and answers the URL; `setting` is the name under which the port can be changed. */
-export async function listen(app: HttpServer, address: { host: string; port: number; setting: string }): Promise<string> {
-  const { host, port, setting } = address;
+/** Where a server listens: `name` is what the log calls it, `setting` the name under which the port can be changed. */
+export interface ListenAddress {
+  name: string;
+  host: string;
+  port: number;
+  setting: string;
+}
+
+/** Listens, says so in the log, and answers the URL. */
+export async function listen(app: HttpServer, { name, host, port, setting }: ListenAddress): Promise<string> {
   try {
-    return await app.listen({ host, port });
+    return await app.listen({ host, port, listenTextResolver: (url) => `${name} at ${url}` });
   } catch (error) {
     const reason = reasonOf(error);
     const message = `Port ${port} on ${host} ${reason}: choose another with ${setting}.`;

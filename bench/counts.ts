@@ -1,0 +1,79 @@
+/** Owns the benchmark of segment counts: rules over a million leads, against reading an index or every row with no rule at all. */
+import { openConnection } from "@mini-crm/adapters/sqlite/connection";
+import { openDatabase } from "@mini-crm/adapters/sqlite/database";
+import { sqliteStore } from "@mini-crm/adapters/sqlite/store";
+import { NOW } from "@mini-crm/core/contracts/samples";
+import type { Rule } from "@mini-crm/core/segment/rule";
+import { databaseOf } from "./leads.ts";
+import { type Benchmark, type Finding, leadsFor, median, timed } from "./measure.ts";
+
+const REPETITIONS = 11;
+const MOST_INDEXED_MS = 10;
+const MOST_SCANNED_MS = 200;
+
+const field = (value: string) => ({ type: "field", value }) as const;
+const literal = <V>(value: V) => ({ type: "literal", value }) as const;
+
+const SPENT_MUCH: Rule = { type: "comparison", operator: ">", left: field("total_spend"), right: literal(1_000) };
+const CAME_OFTEN: Rule = { type: "comparison", operator: ">=", left: field("visits"), right: literal(5) };
+const IS_PREMIUM: Rule = { type: "comparison", operator: "==", left: field("metadata.tier"), right: literal("premium") };
+const FROM_MEDIA: Rule = { type: "comparison", operator: "CONTAINS", left: field("metadata.source"), right: literal("media") };
+
+/** Each count with the SQL that is the least that SQLite must do for it. */
+const INDEX_ALONE = "SELECT count(*) FROM lead INDEXED BY lead_total_spend WHERE total_spend > 1000";
+const EVERY_ROW = "SELECT count(*) FROM lead NOT INDEXED";
+const LIMITS = { [INDEX_ALONE]: "covering index count", [EVERY_ROW]: "SELECT count(*), full scan" };
+const COUNTS: readonly { what: string; rule: Rule; limit: keyof typeof LIMITS; mostMs: number }[] = [
+  { what: "total_spend > 1000", rule: SPENT_MUCH, limit: INDEX_ALONE, mostMs: MOST_INDEXED_MS },
+  {
+    what: "total_spend > 1000 AND visits >= 5",
+    rule: { op: "AND", children: [SPENT_MUCH, CAME_OFTEN] },
+    limit: INDEX_ALONE,
+    mostMs: MOST_INDEXED_MS,
+  },
+  {
+    what: "metadata.tier == premium, without an index",
+    rule: IS_PREMIUM,
+    limit: EVERY_ROW,
+    mostMs: MOST_SCANNED_MS,
+  },
+  {
+    what: "metadata.source CONTAINS media, without an index",
+    rule: FROM_MEDIA,
+    limit: EVERY_ROW,
+    mostMs: MOST_SCANNED_MS,
+  },
+];
+
+export const countsBenchmark: Benchmark = {
+  name: "counts",
+  async run(setup) {
+    const leads = leadsFor(setup, { full: 1_000_000, smoke: 20_000 });
+    const file = await databaseOf(leads, setup.folder, setup.print);
+    const store = sqliteStore(await openDatabase(file));
+    const raw = openConnection(file, "read-only");
+    const took = new Map<string, number[]>();
+    const note = async (name: string, work: () => unknown): Promise<void> => {
+      const tookMs = await timed(work);
+      took.set(name, [...(took.get(name) ?? []), tookMs]);
+    };
+
+    for (const { what, rule } of COUNTS) setup.print(`${what}: ${await store.segments.count(rule, NOW)} of ${leads} leads`);
+    for (let repetition = 0; repetition < REPETITIONS; repetition += 1) {
+      for (const sql of Object.keys(LIMITS)) await note(sql, () => raw.get(sql));
+      for (const { what, rule } of COUNTS) await note(what, () => store.segments.count(rule, NOW));
+    }
+    raw.close();
+    await store.close();
+    const medianOf = (name: string): number => median(took.get(name) ?? []);
+    return COUNTS.map(
+      ({ what, limit, mostMs }): Finding => ({
+        what: `Segment count, ${what}`,
+        unit: "ms",
+        figure: medianOf(what),
+        limit: { what: LIMITS[limit], value: medianOf(limit) },
+        budget: { of: "figure", atMost: mostMs },
+      }),
+    );
+  },
+};

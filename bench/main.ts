@@ -1,0 +1,119 @@
+/** Owns `npm run bench`: which benchmarks run, and the page that a full run writes. */
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { availableParallelism, cpus, tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { busBenchmark } from "./bus.ts";
+import { countsBenchmark } from "./counts.ts";
+import { expansionBenchmark } from "./expansion.ts";
+import { httpBenchmark } from "./http.ts";
+import { importBenchmark } from "./import.ts";
+import { type Benchmark, type Budget, type Finding, isMet, ratioOf, type Setup } from "./measure.ts";
+import { pipelineBenchmark } from "./pipeline.ts";
+
+const BENCHMARKS = [
+  importBenchmark,
+  expansionBenchmark,
+  busBenchmark,
+  pipelineBenchmark,
+  countsBenchmark,
+  httpBenchmark,
+] as const satisfies Benchmark[];
+
+const NAMES = BENCHMARKS.map(({ name }) => name).join(", ");
+const USAGE = `npm run bench [-- NAME...] [-- --smoke] [-- --leads N]
+
+  NAME      ${NAMES}; without one, all of them, and bench/RESULTS.md is written
+  --smoke   little work, which only proves that the benchmarks run
+  --leads N  so many leads, and so messages, instead of the benchmark's own number
+`;
+
+const RESULTS = fileURLToPath(new URL("RESULTS.md", import.meta.url));
+
+interface Wanted {
+  benchmarks: readonly Benchmark[];
+  scale: Setup["scale"];
+  leads: number | null;
+}
+
+/** Null where the arguments mean nothing. */
+function wantedOf(args: string[]): Wanted | null {
+  const options = { smoke: { type: "boolean" }, leads: { type: "string" } } as const;
+  const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
+  const benchmarks = BENCHMARKS.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
+  const leads = values.leads === undefined ? null : Number(values.leads);
+  const isKnown = positionals.every((name) => BENCHMARKS.some((benchmark) => benchmark.name === name));
+  if (!isKnown || (leads !== null && !(Number.isSafeInteger(leads) && leads > 0))) return null;
+  return { benchmarks, scale: values.smoke === true ? "smoke" : "full", leads };
+}
+
+async function run({ benchmarks, scale, leads }: Wanted): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "mini-crm-bench-"));
+  const findings: Finding[] = [];
+  try {
+    for (const benchmark of benchmarks) {
+      const print = (line: string): void => void process.stdout.write(`  ${line}\n`);
+      process.stdout.write(`${benchmark.name}\n`);
+      for (const finding of await benchmark.run({ folder, scale, leads, print })) {
+        findings.push(finding);
+        print(sentence(finding));
+      }
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+  const isFull = scale === "full" && leads === null && benchmarks.length === BENCHMARKS.length;
+  if (isFull) await writeFile(RESULTS, page(findings));
+}
+
+function sentence(finding: Finding): string {
+  const { what, unit, figure, limit, budget } = finding;
+  const judged = `${ratioOf(finding).toFixed(2)} of ${amount(limit.value)} (${limit.what})`;
+  return `${what}: ${amount(figure)} ${unit}, ${judged}; budget ${budgetText(budget, unit)}: ${isMet(finding) ? "met" : "NOT MET"}`;
+}
+
+function page(findings: readonly Finding[]): string {
+  const machine = `${availableParallelism()} cores, ${cpus()[0]?.model.trim() ?? "unknown processor"}, Node ${process.versions.node}, SQLite ${process.versions["sqlite"]}`;
+  const rows = findings.map((finding) => {
+    const { what, unit, figure, limit, budget } = finding;
+    const cells = [
+      what,
+      `${amount(figure)} ${unit}`,
+      `${amount(limit.value)} ${unit}: ${limit.what}`,
+      ratioOf(finding).toFixed(2),
+      budgetText(budget, unit),
+      isMet(finding) ? "yes" : "**no**",
+    ];
+    return `| ${cells.join(" | ")} |`;
+  });
+  return `# What the benchmarks measured
+
+Written by \`npm run bench\` on ${new Date().toISOString().slice(0, 10)}: ${machine}.
+
+Every figure stands beside what the same machine can do at most, measured in the same run; the ratio is the first divided by
+the second, and means more than either.
+
+| what | figure | physical limit | ratio | budget | met |
+|---|---|---|---|---|---|
+${rows.join("\n")}
+`;
+}
+
+function budgetText(budget: Budget, unit: string): string {
+  const bound = "atLeast" in budget ? `at least ${amount(budget.atLeast)}` : `at most ${amount(budget.atMost)}`;
+  return budget.of === "ratio" ? `ratio ${bound}` : `${bound} ${unit}`;
+}
+
+/** Three digits are what a measurement means. */
+function amount(value: number): string {
+  return value >= 1_000 ? Math.round(value).toLocaleString("en-US") : String(Number(value.toPrecision(3)));
+}
+
+const wanted = wantedOf(process.argv.slice(2));
+if (wanted === null) {
+  process.stderr.write(USAGE);
+  process.exitCode = 2;
+} else {
+  await run(wanted);
+}

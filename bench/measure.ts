@@ -1,0 +1,81 @@
+/** Owns how figures are taken, set against what the machine can do at most, and judged by their budgets. */
+
+/** How a benchmark is run. */
+export interface Setup {
+  /** For everything that is written; it is removed afterwards. */
+  folder: string;
+  /** `smoke` only proves that a benchmark works: its figures mean nothing. */
+  scale: "full" | "smoke";
+  /** Instead of the benchmark's own number of leads, and so of messages. */
+  leads: number | null;
+  print: (line: string) => void;
+}
+
+export interface Benchmark {
+  name: string;
+  run(setup: Setup): Promise<Finding[]>;
+}
+
+export interface Finding {
+  what: string;
+  unit: "ms" | "leads/s" | "rows/s" | "events/s" | "messages/s";
+  figure: number;
+  /** What the machine can do at most, measured in the same run. */
+  limit: { what: string; value: number };
+  budget: Budget;
+}
+
+/** `ratio` is the figure divided by its limit. */
+export type Budget = { of: "ratio" | "figure" } & ({ atLeast: number } | { atMost: number });
+
+export function ratioOf({ figure, limit }: Finding): number {
+  return figure / limit.value;
+}
+
+export function isMet(finding: Finding): boolean {
+  const { budget } = finding;
+  const judged = budget.of === "ratio" ? ratioOf(finding) : finding.figure;
+  return "atLeast" in budget ? judged >= budget.atLeast : judged <= budget.atMost;
+}
+
+/** How many leads to work with. */
+export function leadsFor({ scale, leads }: Setup, sizes: Record<Setup["scale"], number>): number {
+  return leads ?? sizes[scale];
+}
+
+/** Milliseconds that `work` takes. */
+export async function timed(work: () => unknown): Promise<number> {
+  const started = performance.now();
+  await work();
+  return performance.now() - started;
+}
+
+export function perSecond(count: number, durationMs: number): number {
+  return (count / durationMs) * 1_000;
+}
+
+export function median(values: readonly number[]): number {
+  return percentile(values, 0.5);
+}
+
+/** The smallest of `values` that at least a `share` of them do not exceed. */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const found = sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)];
+  if (found === undefined) throw new Error("Nothing was measured.");
+  return found;
+}
+
+/** Refuses a figure for work that was not done as a whole. */
+export function demand(what: string, found: number, expected: number): void {
+  if (found !== expected) throw new Error(`${what}: ${found} instead of ${expected}.`);
+}
+
+/** Resolves as soon as `isDone`; rejects after ten minutes. */
+export async function until(isDone: () => boolean): Promise<void> {
+  const deadline = performance.now() + 600_000;
+  while (!isDone()) {
+    if (performance.now() > deadline) throw new Error("The work did not come to its end within ten minutes.");
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}

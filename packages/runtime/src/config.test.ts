@@ -1,0 +1,73 @@
+import { AppError } from "@mini-crm/core/app-error";
+import { describe, expect, test } from "vitest";
+import { isLoopback, readConfig } from "./config.ts";
+
+const read = (env: Record<string, string>) => readConfig(env, "/srv/mini-crm");
+
+test("without any setting it is the documented default", () => {
+  expect(read({})).toMatchObject({
+    host: "127.0.0.1",
+    backendPort: 3000,
+    workersPort: 3004,
+    dataDir: "/srv/mini-crm/data",
+    apiKey: null,
+    messagesPerMinute: 30,
+    receiptWindowMs: 86_400_000,
+  });
+});
+
+test("settings are read with their units, and blank ones count as absent", () => {
+  expect(read({ PORT: " 8080 ", DATA_DIR: "/var/crm", SIMULATOR_LATENCY_MS: "200", SIMULATOR_READ_AFTER_MS: "5-10", API_KEY: "" })).toMatchObject({
+    backendPort: 8080,
+    dataDir: "/var/crm",
+    apiKey: null,
+    simulator: { latency: { fromMs: 200, toMs: 200 }, readAfter: { fromMs: 5, toMs: 10 } },
+  });
+});
+
+describe("a setting that is wrong", () => {
+  test.each([
+    ["PORT", "65536"],
+    ["PORT", "1e3"],
+    ["WORKERS_PORT", "-1"],
+    ["MESSAGES_PER_MINUTE", "30.5"],
+    ["LOG_LEVEL", "verbose"],
+    ["SIMULATOR_LATENCY_MS", "250-50"],
+    ["SIMULATOR_LATENCY_MS", "soon"],
+    ["API_KEY", "short"],
+    ["API_KEY", "has spaces in the middle of it"],
+  ])("%s=%s is refused by name", (name, value) => {
+    expect(() => read({ [name]: value })).toThrow(AppError);
+    expect(() => read({ [name]: value })).toThrow(new RegExp(`^${name} must be `));
+  });
+
+  test("comes together with all others that are wrong", () => {
+    expect(() => read({ PORT: "x", WORKERS_PORT: "y" })).toThrow(/PORT must be[^]*\nWORKERS_PORT must be/);
+  });
+
+  test("never shows the key that was refused", () => {
+    expect(() => read({ API_KEY: "my secret key" })).toThrow(/^((?!my secret key)[^])*$/);
+  });
+});
+
+test("an address that others can reach needs a key", () => {
+  expect(() => read({ HOST: "0.0.0.0" })).toThrow(/set API_KEY/);
+  expect(read({ HOST: "0.0.0.0", API_KEY: "0123456789abcdef" })).toMatchObject({ host: "0.0.0.0", apiKey: "0123456789abcdef" });
+});
+
+test.each([
+  ["127.0.0.1", true],
+  ["127.1.2.3", true],
+  ["localhost", true],
+  ["::1", true],
+  ["0.0.0.0", false],
+  ["::", false],
+  ["192.168.1.5", false],
+  ["127.evil.example", false],
+])("%s is only reachable from this machine: %s", (host, expected) => {
+  expect(isLoopback(host)).toBe(expected);
+});
+
+test("an engine that this version does not have is refused instead of ignored", () => {
+  expect(() => read({ MONGODB_URL: "mongodb://127.0.0.1" })).toThrow(/MONGODB_URL is set, but/);
+});
