@@ -1,35 +1,33 @@
-/** Owns a caller that looks at a server at an even pace, on a thread of its own, so that no other work delays its clock. */
+/** Owns a caller that looks at a server at an even pace, in a process of its own, so that no other work delays its clock. */
+import { fork } from "node:child_process";
 import { once } from "node:events";
-import { Worker } from "node:worker_threads";
+import { fileURLToPath } from "node:url";
+
+/** One GET: which address, how long until the answer's last byte, and whether the answer was a 200. */
+export interface Look {
+  url: string;
+  tookMs: number;
+  ok: boolean;
+}
 
 export interface Client {
-  /** Answers how many milliseconds each GET took that was sent while `work` went on. */
-  measure(work: () => Promise<void>): Promise<number[]>;
-  close(): Promise<void>;
+  /** Answers every GET that was sent while `work` went on. */
+  measure(work: () => Promise<void>): Promise<Look[]>;
+  close(): void;
 }
 
-export interface ClientData {
-  /** Asked for in turn. */
-  urls: readonly string[];
-  requestsPerSecond: number;
-}
-
-const REQUESTS_PER_SECOND = 200;
-
+/** Asks for `urls` in turn. */
 export function startClient(urls: readonly string[]): Client {
-  const workerData: ClientData = { urls, requestsPerSecond: REQUESTS_PER_SECOND };
-  const thread = new Worker(new URL("./http-client-thread.ts", import.meta.url), { workerData });
+  const client = fork(fileURLToPath(new URL("http-client-process.ts", import.meta.url)), urls);
   return {
     async measure(work) {
-      thread.postMessage("begin");
+      client.send("begin");
       await work();
-      const ended = once(thread, "message");
-      thread.postMessage("end");
-      const [latenciesMs]: number[][] = await ended;
-      return latenciesMs ?? [];
+      const ended = once(client, "message");
+      client.send("end");
+      const [looks]: Look[][] = await ended;
+      return looks ?? [];
     },
-    async close() {
-      await thread.terminate();
-    },
+    close: () => client.disconnect(),
   };
 }

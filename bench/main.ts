@@ -1,5 +1,5 @@
 /** Owns `npm run bench`: which benchmarks run, and the page that a full run writes. */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -49,22 +49,20 @@ function wantedOf(args: string[]): Wanted | null {
 }
 
 async function run({ benchmarks, scale, leads }: Wanted): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), "mini-crm-bench-"));
+  const folder = mkdtempSync(join(tmpdir(), "mini-crm-bench-"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(130));
+
+  const print = (line: string): void => void process.stdout.write(`  ${line}\n`);
   const findings: Finding[] = [];
-  try {
-    for (const benchmark of benchmarks) {
-      const print = (line: string): void => void process.stdout.write(`  ${line}\n`);
-      process.stdout.write(`${benchmark.name}\n`);
-      for (const finding of await benchmark.run({ folder, scale, leads, print })) {
-        findings.push(finding);
-        print(sentence(finding));
-      }
-    }
-  } finally {
-    await rm(folder, { recursive: true, force: true });
+  for (const benchmark of benchmarks) {
+    process.stdout.write(`${benchmark.name}\n`);
+    const found = await benchmark.run({ folder, scale, leads, print });
+    for (const finding of found) print(sentence(finding));
+    findings.push(...found);
   }
   const isFull = scale === "full" && leads === null && benchmarks.length === BENCHMARKS.length;
-  if (isFull) await writeFile(RESULTS, page(findings));
+  if (isFull) writeFileSync(RESULTS, page(findings));
 }
 
 function sentence(finding: Finding): string {

@@ -36,7 +36,7 @@ function isInstalled() {
 }
 
 async function install(abort) {
-  console.error("mini-crm: installing what package-lock.json lists (about a minute, only this once)");
+  console.error("mini-crm: installing what package-lock.json lists; the first time takes about a minute");
   const { code, output } = await npm(["ci", "--include=dev", "--no-audit", "--no-fund", "--fetch-retry-maxtimeout=10000"], abort);
   if (abort.aborted) throw new Error("the installation was stopped; the next start begins it again");
   if (code !== 0) throw new Error(`${output}\n${whyNpmFailed(output)}`);

@@ -2,7 +2,7 @@
 import type { Instant } from "./instant.ts";
 
 /** Every part in its range, except that a month may have fewer than 31 days. */
-const shape =
+export const isoTimeShape =
   /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])(?:T(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d))?$/;
 
 /**
@@ -11,7 +11,7 @@ const shape =
  * Digits after the millisecond are dropped.
  */
 export function parseIsoTime(text: string): Instant | null {
-  if (!shape.test(text) || !dayExists(text)) return null;
+  if (!isoTimeShape.test(text) || !dayExists(text)) return null;
   return Date.parse(text);
 }
 

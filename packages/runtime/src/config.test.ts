@@ -52,6 +52,7 @@ describe("a setting that is wrong", () => {
 
 test("an address that others can reach needs a key", () => {
   expect(() => read({ HOST: "0.0.0.0" })).toThrow(/set API_KEY/);
+  expect(() => read({ HOST: "0.0.0.0", API_KEY: "" })).toThrow(/set API_KEY/);
   expect(read({ HOST: "0.0.0.0", API_KEY: "0123456789abcdef" })).toMatchObject({ host: "0.0.0.0", apiKey: "0123456789abcdef" });
 });
 

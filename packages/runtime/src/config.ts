@@ -73,7 +73,7 @@ export function readConfig(env: Environment, baseDir: string): Config {
       readAfter: span("SIMULATOR_READ_AFTER_MS", { fromMs: 120_000, toMs: 900_000 }),
     },
   };
-  if (!isLoopback(config.host) && config.apiKey === null && env["API_KEY"] === undefined) {
+  if (!isLoopback(config.host) && config.apiKey === null) {
     problems.push(`HOST is ${config.host}, which others can reach: set API_KEY, so that only those who know it can call.`);
   }
   for (const name of ["MONGODB_URL", "KAFKA_BROKERS"]) {

@@ -31,12 +31,13 @@ export function carryOutStep(connection: Connection, step: Step): Stepped<StepRe
 function start(connection: Connection, input: Input<"start">): Stepped<StepResult<"start">> {
   const started = connection.run(
     `UPDATE campaign SET status = 'RUNNING', frozen = ?, expected = ?, started_at = ?, updated_at = ?
-     WHERE _id = ? AND status = 'DRAFT'`,
+     WHERE _id = ? AND status = 'DRAFT' AND message_template = ?`,
     JSON.stringify(input.frozen),
     input.expected,
     input.now,
     input.now,
     input.campaign_id,
+    input.frozen.template,
   );
   if (started === 0) return { result: { kind: "not_startable" }, raised: [] };
   return { result: { kind: "started" }, raised: [jobOf(input.campaign_id, null)] };

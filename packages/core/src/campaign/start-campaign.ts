@@ -22,7 +22,7 @@ export type CampaignStart =
 export async function startCampaign({ store, bus, clock }: StartDeps, id: string): Promise<CampaignStart> {
   const campaign = await store.campaigns.read(id);
   if (campaign === null) return { kind: "not_found" };
-  if (campaign.status !== "DRAFT" && campaign.status !== "SCHEDULED") return { kind: "not_startable", status: campaign.status };
+  if (campaign.status !== "DRAFT") return { kind: "not_startable", status: campaign.status };
   const segment = await store.segments.read(campaign.segment_id);
   if (segment === null) return { kind: "segment_not_found", segment_id: campaign.segment_id };
 
@@ -33,7 +33,8 @@ export async function startCampaign({ store, bus, clock }: StartDeps, id: string
   const [start] = await bus.commit([{ step: "start", input: { campaign_id: id, frozen, expected: audience, now } }]);
   if (start.kind === "started") return { kind: "started", audience };
 
-  // Somebody else started, changed or removed it in the meantime.
+  // Somebody else started, changed or removed it in the meantime; what was changed is read again.
   const found = await store.campaigns.read(id);
-  return found === null ? { kind: "not_found" } : { kind: "not_startable", status: found.status };
+  if (found === null) return { kind: "not_found" };
+  return found.status === "DRAFT" ? startCampaign({ store, bus, clock }, id) : { kind: "not_startable", status: found.status };
 }

@@ -11,7 +11,7 @@ export interface BreakerOptions {
   maxBackoffMs: number;
 }
 
-export const BREAKER_DEFAULTS: BreakerOptions = { failures: 5, firstBackoffMs: 1_000, maxBackoffMs: 60_000 };
+const DEFAULTS: BreakerOptions = { failures: 5, firstBackoffMs: 1_000, maxBackoffMs: 60_000 };
 
 /**
  *     closed --failures--> open --backoff--> half_open --success--> closed
@@ -40,7 +40,7 @@ export interface Breaker {
   state(): BreakerState;
 }
 
-export function createBreaker(clock: Pick<Clock, "now" | "random">, options: BreakerOptions = BREAKER_DEFAULTS): Breaker {
+export function createBreaker(clock: Pick<Clock, "now" | "random">, options: BreakerOptions = DEFAULTS): Breaker {
   let current: BreakerState = closed(clock.now());
   /** How often it has opened without having closed since. */
   let openings = 0;

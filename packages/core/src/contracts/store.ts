@@ -202,6 +202,13 @@ function describeSegmentsAndCampaigns(store: () => Store): void {
     expect(await store().campaigns.read(campaign._id)).toMatchObject({ status: "RUNNING", expected: 3, started_at: NOW });
   });
 
+  test("a campaign whose template has changed since it was read does not start with the old one", async () => {
+    const campaign = draft();
+    await store().campaigns.create(campaign);
+    await store().campaigns.change(campaign._id, { message_template: "Bye {{name}}" }, NOW);
+    expect((await store().carryOut([startOf(campaign)])).results).toEqual([{ kind: "not_startable" }]);
+  });
+
   test("campaigns are listed newest first and by status", async () => {
     const [older, newer] = [draft({ name: "older" }), draft({ name: "newer" })];
     await store().campaigns.create(older);

@@ -13,7 +13,7 @@ export interface AttemptOutcome {
 
 /** Every step, with what it takes and what it answers. */
 export interface StepTable {
-  /** DRAFT -> RUNNING with the audience frozen; raises the campaign's job. */
+  /** DRAFT -> RUNNING with the audience frozen, where its template is still the frozen one; raises the campaign's job. */
   start: {
     input: { campaign_id: string; frozen: FrozenRun; expected: number; now: Instant };
     result: { kind: "started" } | { kind: "not_startable" };

@@ -1,5 +1,6 @@
 /** Owns what keeps a browser from being turned against the server by the pages that it shows. */
 import type { FastifyInstance } from "fastify";
+import { isLoopback } from "../config.ts";
 import { Refusal } from "./refusal.ts";
 
 /**
@@ -17,6 +18,22 @@ export function guardBrowsers(app: Pick<FastifyInstance, "addHook">): void {
       code: "CROSS_SITE_REQUEST",
       message: "Another website may not change anything here.",
       details: "Call from this server's own pages, or from a program that is no browser.",
+    });
+  });
+}
+
+/**
+ * Answers only calls to this machine's own names. Without an API key a page could otherwise give its own name this machine's
+ * address and read everything as if the page had come from here; and a proxy that others can reach would need no key at all.
+ */
+export function answerOnlyOwnNames(app: Pick<FastifyInstance, "addHook">): void {
+  app.addHook("onRequest", async (request) => {
+    if (isLoopback(request.hostname.replace(/^\[(.*)\]$/, "$1"))) return;
+    throw new Refusal({
+      status: 403,
+      code: "UNKNOWN_HOST",
+      message: "Without an API key this server is only for its own machine.",
+      details: "Call it as localhost or 127.0.0.1; to reach it under another name, set API_KEY and send the key.",
     });
   });
 }

@@ -303,6 +303,25 @@ describe("a browser", () => {
   });
 });
 
+describe("without an API key", () => {
+  test.each(["localhost:3000", "127.0.0.1", "[::1]:3000"])("the machine's own name %s is answered", async (host) => {
+    const { app } = serverWith();
+    expect((await app.inject({ url: "/things/1", headers: { host } })).statusCode).toBe(200);
+  });
+
+  test.each(["crm.example.com", "localhost.evil.example:3000", "192.168.1.5"])("the name %s is not", async (host) => {
+    const { app } = serverWith();
+    const answer = await app.inject({ url: "/things/1", headers: { host } });
+    expect([answer.statusCode, answer.json().error.code]).toEqual([403, "UNKNOWN_HOST"]);
+  });
+
+  test("with one, any name is", async () => {
+    const { app } = serverWith({ apiKey: "a key of some length" });
+    const headers = { host: "crm.example.com", "x-api-key": "a key of some length" };
+    expect((await app.inject({ url: "/things/1", headers })).statusCode).toBe(200);
+  });
+});
+
 describe("the log", () => {
   test("has one line a request, without its query", async () => {
     const { app, lines } = serverWith();

@@ -5,7 +5,7 @@ import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController, type RawServerDefault } from "fastify";
 import { requireApiKey } from "./api-key.ts";
 import { refuseBrokenRequest } from "./broken-request.ts";
-import { guardBrowsers } from "./browser-guards.ts";
+import { answerOnlyOwnNames, guardBrowsers } from "./browser-guards.ts";
 import { answerError } from "./error-answers.ts";
 import { acceptJson } from "./json-body.ts";
 import { logRequests } from "./request-log.ts";
@@ -55,7 +55,8 @@ export function createHttpServer({ log, apiKey, bodyLimitBytes }: HttpServerOpti
   acceptJson(app);
   logRequests(app);
   guardBrowsers(app);
-  if (apiKey !== null) requireApiKey(app, apiKey);
+  if (apiKey === null) answerOnlyOwnNames(app);
+  else requireApiKey(app, apiKey);
   refuseUnknownRoutes(app);
   return app;
 }
