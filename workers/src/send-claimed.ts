@@ -12,11 +12,13 @@ import type { Sender } from "./send-worker.ts";
 
 /** What has become of messages so far, counted up. */
 export interface Tally {
+  /** Messages whose sending came to an end here: sent, failed, skipped or uncertain. */
   processed: number;
   sent: number;
   failed: number;
   skipped: number;
   uncertain: number;
+  /** Messages that went back to wait: for a retry, or for the provider. */
   waitedAgain: number;
 }
 

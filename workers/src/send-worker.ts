@@ -5,16 +5,8 @@ import type { MessageWindow } from "@mini-crm/core/event/topics";
 import type { Channel, PipelineDeps, Stage, Timing } from "./deps.ts";
 import { sendClaimed, type Tally } from "./send-claimed.ts";
 
-export interface SendWorkerStats {
+export interface SendWorkerStats extends Tally {
   isRunning: boolean;
-  /** Messages whose sending came to an end here: sent, failed, skipped or uncertain. */
-  processed: number;
-  sent: number;
-  failed: number;
-  skipped: number;
-  uncertain: number;
-  /** Messages that went back to wait: for a retry, or for the provider. */
-  waitedAgain: number;
   errors: number;
 }
 

@@ -17,7 +17,9 @@ test("without any setting it is the documented default", () => {
 });
 
 test("settings are read with their units, and blank ones count as absent", () => {
-  expect(read({ PORT: " 8080 ", DATA_DIR: "/var/crm", SIMULATOR_LATENCY_MS: "200", SIMULATOR_READ_AFTER_MS: "5-10", API_KEY: "" })).toMatchObject({
+  expect(
+    read({ PORT: " 8080 ", DATA_DIR: "/var/crm", SIMULATOR_LATENCY_MS: "200", SIMULATOR_READ_AFTER_MS: "5-10", API_KEY: "" }),
+  ).toMatchObject({
     backendPort: 8080,
     dataDir: "/var/crm",
     apiKey: null,

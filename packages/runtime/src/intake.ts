@@ -16,8 +16,9 @@ export function openIntake(): Intake {
   });
   return {
     readLeads: (body) => {
-      const own = body.buffer instanceof ArrayBuffer && body.byteLength === body.buffer.byteLength;
-      return thread.run(body, { transferList: own ? [body.buffer as ArrayBuffer] : [] });
+      const { buffer } = body;
+      const isWhole = buffer instanceof ArrayBuffer && body.byteLength === buffer.byteLength;
+      return thread.run(body, { transferList: isWhole ? [buffer] : [] });
     },
     close: () => thread.close(),
   };

@@ -1,8 +1,8 @@
 /** Proves the `EventBus` contract on the embedded log, each connection with threads of its own on one file. */
 import { describeEventBus } from "@mini-crm/core/contracts/event-bus";
-import { systemClock } from "../system-clock/system-clock.ts";
 import { openDatabase } from "../sqlite/database.ts";
 import { openTemporary } from "../sqlite/temporary.ts";
+import { systemClock } from "../system-clock/system-clock.ts";
 import { embeddedBus } from "./bus.ts";
 
 describeEventBus("the embedded log", async () => {

@@ -5,7 +5,7 @@ import type { Clock } from "@mini-crm/core/ports/clock";
 import type { Consumer, Consumption, EventBus } from "@mini-crm/core/ports/event-bus";
 import type { Step, StepResults } from "@mini-crm/core/ports/steps";
 import type { Database } from "../sqlite/database.ts";
-import { type Backoff, handleBatch } from "./delivery.ts";
+import { type Backoff, type CommitTogether, handleBatch } from "./delivery.ts";
 import { batchesOf, type DeadTopicEvent, eventsOf, type Position } from "./log.ts";
 
 export interface EmbeddedBusOptions {
@@ -110,11 +110,7 @@ interface Surroundings {
   owner: string;
   ownedForMs: number;
   backoff: Backoff;
-  commit: <const S extends readonly Step[]>(
-    steps: S,
-    publish: readonly (TopicEvent | DeadTopicEvent)[],
-    consumed: Position | null,
-  ) => Promise<StepResults<S>>;
+  commit: CommitTogether;
 }
 
 /** Reads turn after turn until it is closed; partitions are handled side by side, each batch after the one before. */

@@ -13,6 +13,13 @@ export interface Backoff {
   tries: number;
 }
 
+/** Carries out steps, publishes what they raise and `publish` besides, and marks a batch as done: one transaction. */
+export type CommitTogether = <const S extends readonly Step[]>(
+  steps: S,
+  publish: readonly (TopicEvent | DeadTopicEvent)[],
+  consumed: Position | null,
+) => Promise<StepResults<S>>;
+
 export interface Delivery<T extends Topic> {
   consumer: Consumer<T>;
   events: readonly { key: string; value: TopicValues[T] }[];
@@ -20,11 +27,7 @@ export interface Delivery<T extends Topic> {
   signal: AbortSignal;
   clock: Clock;
   backoff: Backoff;
-  commit: <const S extends readonly Step[]>(
-    steps: S,
-    publish: readonly (TopicEvent | DeadTopicEvent)[],
-    consumed: Position | null,
-  ) => Promise<StepResults<S>>;
+  commit: CommitTogether;
 }
 
 /** Resolves when the batch is committed, or given back because the consumer closes or another process has taken over. */

@@ -5,8 +5,8 @@ import type { MessageStatus } from "@mini-crm/core/message/message";
 import type { StepResult, StepTable } from "@mini-crm/core/ports/steps";
 import { countChanges, readCampaign } from "./campaigns.ts";
 import { type Connection, number, text } from "./connection.ts";
-import { compileRule } from "./rule-query.ts";
 import { jobOf, type Stepped, windowOf } from "./raised.ts";
+import { compileRule } from "./rule-query.ts";
 
 /** Sorts behind every lead's identifier. */
 const AFTER_ALL_LEADS = "g";

@@ -54,12 +54,17 @@ export function leadOf(row: Row): Lead {
   };
 }
 
-/** Writes a new lead's row; its contacts are written by `insertContacts`. */
-export function insertLead(connection: Connection, lead: Lead): void {
+/** Writes a lead's row, new or known; its contacts are written by `insertContact`. */
+export function writeLead(connection: Connection, lead: Lead): void {
   connection.run(
     `INSERT INTO lead (_id, external_id, name, emails, phones, tags, total_spend, visits, last_order_at, timezone,
       consent, consent_source, consent_at, metadata, created_at, updated_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, jsonb(?), ?, ?)`,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, jsonb(?), ?, ?)
+     ON CONFLICT (_id) DO UPDATE SET external_id = excluded.external_id, name = excluded.name, emails = excluded.emails,
+      phones = excluded.phones, tags = excluded.tags, total_spend = excluded.total_spend, visits = excluded.visits,
+      last_order_at = excluded.last_order_at, timezone = excluded.timezone, consent = excluded.consent,
+      consent_source = excluded.consent_source, consent_at = excluded.consent_at, metadata = excluded.metadata,
+      updated_at = excluded.updated_at`,
     lead._id,
     lead.external_id,
     lead.name,
@@ -76,30 +81,6 @@ export function insertLead(connection: Connection, lead: Lead): void {
     JSON.stringify(lead.metadata),
     lead.created_at,
     lead.updated_at,
-  );
-}
-
-/** Writes a known lead's row and contacts anew. */
-export function updateLead(connection: Connection, lead: Lead): void {
-  connection.run(
-    `UPDATE lead SET external_id = ?, name = ?, emails = ?, phones = ?, tags = ?, total_spend = ?, visits = ?,
-      last_order_at = ?, timezone = ?, consent = ?, consent_source = ?, consent_at = ?, metadata = jsonb(?), updated_at = ?
-     WHERE _id = ?`,
-    lead.external_id,
-    lead.name,
-    JSON.stringify(lead.emails),
-    JSON.stringify(lead.phones),
-    JSON.stringify(lead.tags),
-    lead.total_spend,
-    lead.visits,
-    lead.last_order_at,
-    lead.timezone,
-    lead.consent.state,
-    lead.consent.source,
-    lead.consent.at,
-    JSON.stringify(lead.metadata),
-    lead.updated_at,
-    lead._id,
   );
 }
 

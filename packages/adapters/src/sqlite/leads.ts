@@ -1,9 +1,9 @@
 /** Owns the verbs on leads: recognise, import, read, change, remove, list. */
 import type { Instant } from "@mini-crm/core/instant";
-import type { Lead, LeadInput } from "@mini-crm/core/lead/lead";
-import { recognise } from "@mini-crm/core/lead/identity";
-import { mergeLead, newLead, replaceFields } from "@mini-crm/core/lead/merge";
 import { decodeLeads } from "@mini-crm/core/lead/encoded-leads";
+import { recognise } from "@mini-crm/core/lead/identity";
+import type { Lead, LeadInput } from "@mini-crm/core/lead/lead";
+import { mergeLead, newLead, replaceFields } from "@mini-crm/core/lead/merge";
 import type { ImportCounts, LeadChange, LeadSortField, Page, PageRequest, Sort } from "@mini-crm/core/ports/store";
 import type { Rule } from "@mini-crm/core/segment/rule";
 import { type Connection, number, text } from "./connection.ts";
@@ -13,10 +13,9 @@ import {
   contactsOf,
   deleteContacts,
   insertContact,
-  insertLead,
   leadColumns,
   leadOf,
-  updateLead,
+  writeLead,
 } from "./lead-rows.ts";
 import { compileRule } from "./rule-query.ts";
 
@@ -49,7 +48,7 @@ export function leadVerbs(connection: Connection, newId: () => string) {
         const { lead, changed } = replaceFields(known, input, now);
         if (!changed) return { kind: "changed", lead };
         deleteContacts(connection, known);
-        updateLead(connection, lead);
+        writeLead(connection, lead);
         for (const { kind, value } of contactsOf(lead)) insertContact(connection, kind, value, id);
         markSharedPhones(connection, lead.phones);
         return { kind: "changed", lead };
@@ -119,7 +118,7 @@ function importAll(connection: Connection, inputs: readonly LeadInput[], newId: 
       continue;
     }
     modified.add(known._id);
-    updateLead(connection, merged.lead);
+    writeLead(connection, merged.lead);
     for (const { kind, value } of contactsOf(merged.lead)) insertContact(connection, kind, value, known._id);
     for (const phone of merged.lead.phones) shared.add(phone);
   }
@@ -183,7 +182,7 @@ function identityKeys(lead: Lead): string[] {
 function insertAll(connection: Connection, leads: ReadonlyMap<string, Lead>): void {
   const contacts: [kind: ContactKind, value: string, leadId: string][] = [];
   for (const lead of leads.values()) {
-    insertLead(connection, lead);
+    writeLead(connection, lead);
     for (const { kind, value } of contactsOf(lead)) contacts.push([kind, value, lead._id]);
   }
   contacts.sort(([kindA, valueA], [kindB, valueB]) => {

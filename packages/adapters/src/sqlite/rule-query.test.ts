@@ -4,7 +4,7 @@ import type { Lead } from "@mini-crm/core/lead/lead";
 import type { Comparison, Rule } from "@mini-crm/core/segment/rule";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { openConnection, text } from "./connection.ts";
-import { contactsOf, insertContact, insertLead } from "./lead-rows.ts";
+import { contactsOf, insertContact, writeLead } from "./lead-rows.ts";
 import { compileRule } from "./rule-query.ts";
 import { migrate } from "./schema.ts";
 
@@ -17,7 +17,7 @@ function fill(leads: Lead[]): void {
     connection.run("DELETE FROM lead");
     connection.run("DELETE FROM lead_contact");
     for (const lead of leads) {
-      insertLead(connection, lead);
+      writeLead(connection, lead);
       for (const { kind, value } of contactsOf(lead)) insertContact(connection, kind, value, lead._id);
     }
   });

@@ -8,9 +8,10 @@ process.stdin.on("end", () => process.exit()).resume();
 const [file = "", name = "", hears = ""] = process.argv.slice(2);
 const latency = { fromMs: 0, toMs: 3 };
 const afterward = { fromMs: 20, toMs: 200 };
+const clock = systemClock();
 const simulator = createSimulator({
   file,
-  clock: systemClock(),
+  clock,
   seed: 1,
   behaviour: { latency, sentAfter: null, deliveredAfter: afterward, readShare: 0 },
 });
@@ -28,5 +29,5 @@ for (let round = 0; ; round += 1) {
   );
   const accepted = ids.filter((_, index) => answers[index]?.kind === "accepted");
   process.stdout.write(accepted.map((id) => `accepted ${id}\n`).join(""));
-  await new Promise(setImmediate);
+  await clock.sleep(10);
 }
