@@ -10,7 +10,7 @@ import { draft, NOW, newId, startOf } from "@mini-crm/core/contracts/samples";
 import { createLog } from "@mini-crm/runtime/log";
 import { startJobExpander } from "@mini-crm/workers/job-expander";
 import { databaseOf } from "./leads.ts";
-import { type Benchmark, demand, median, perSecond, leadsFor, timed, until } from "./measure.ts";
+import { type Benchmark, demand, leadsFor, median, perSecond, timed, until } from "./measure.ts";
 
 const ROUNDS = 3;
 

@@ -7,7 +7,7 @@ import { sqliteStore } from "@mini-crm/adapters/sqlite/store";
 import type { Store } from "@mini-crm/core/ports/store";
 import { type Intake, openIntake } from "@mini-crm/runtime/intake";
 import { bodyOf, LEADS_PER_BODY, leadsOf, rawWriter } from "./leads.ts";
-import { type Benchmark, demand, median, perSecond, type Setup, leadsFor, timed } from "./measure.ts";
+import { type Benchmark, demand, leadsFor, median, perSecond, type Setup, timed } from "./measure.ts";
 
 const REQUESTS_IN_FLIGHT = 2;
 /** Both databases grow side by side, a part at a time. */

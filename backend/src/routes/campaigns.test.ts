@@ -125,7 +125,7 @@ describe("running a campaign", () => {
     const { campaignId } = await draftCampaign(backend);
     const url = `/api/v1/campaigns/${campaignId}/run`;
     const both = await Promise.all([backend.call("POST", url), backend.call("POST", url)]);
-    expect(both.map(({ status }) => status).sort()).toEqual([200, 409]);
+    expect(new Set(both.map(({ status }) => status))).toEqual(new Set([200, 409]));
     const again = await backend.call("POST", url);
     expect([again.status, again.body.error.code]).toEqual([409, "CAMPAIGN_ALREADY_RUNNING"]);
   });

@@ -24,6 +24,9 @@ test("two sources never give the same identifier", () => {
   expect(new Set(ids).size).toBe(2_000);
 });
 
-test.each(["", "65a4b3d9e8f123456789cd", "65A4B2C8D9E8F123456789AB", "65a4b2c8d9e8f123456789ab\n"])("%j is no identifier", (text) => {
-  expect(isId(text)).toBe(false);
-});
+test.each(["", "65a4b3d9e8f123456789cd", "65A4B2C8D9E8F123456789AB", "65a4b2c8d9e8f123456789ab\n"])(
+  "%j is no identifier",
+  (text) => {
+    expect(isId(text)).toBe(false);
+  },
+);

@@ -3,7 +3,18 @@ import { isComplete, isFinished, ledgerOf, noMessages } from "./campaign.ts";
 
 describe("the ledger", () => {
   test("closes, with delivered and read as parts of sent", () => {
-    const counts = { ...noMessages(), PENDING: 1, CLAIMED: 2, SENDING: 3, SKIPPED: 4, UNCERTAIN: 5, SENT: 6, FAILED: 7, DELIVERED: 8, READ: 9 };
+    const counts = {
+      ...noMessages(),
+      PENDING: 1,
+      CLAIMED: 2,
+      SENDING: 3,
+      SKIPPED: 4,
+      UNCERTAIN: 5,
+      SENT: 6,
+      FAILED: 7,
+      DELIVERED: 8,
+      READ: 9,
+    };
     expect(ledgerOf({ counts, expected: 45, expanded: true })).toEqual({
       audience: 45,
       sent: 23,

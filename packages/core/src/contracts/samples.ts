@@ -1,8 +1,8 @@
 /** Owns the small world that contract suites start from: leads, a rule that takes them all, a campaign on it. */
 import { type Campaign, noMessages } from "../campaign/campaign.ts";
 import { idSource } from "../id.ts";
-import type { LeadInput } from "../lead/lead.ts";
 import { encodeLeads } from "../lead/encoded-leads.ts";
+import type { LeadInput } from "../lead/lead.ts";
 import type { Store } from "../ports/store.ts";
 import type { Rule } from "../segment/rule.ts";
 

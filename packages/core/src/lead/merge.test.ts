@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { readLeadChange } from "./intake.ts";
-import { type Lead, LEAD_LIMITS, type LeadInput } from "./lead.ts";
+import { LEAD_LIMITS, type Lead, type LeadInput } from "./lead.ts";
 import { mergeLead, newLead, replaceFields } from "./merge.ts";
 
 const ID = "65a4b2c8d9e8f123456789ab";

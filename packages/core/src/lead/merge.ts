@@ -2,7 +2,7 @@
 import type { Instant } from "../instant.ts";
 import { isSameJson, type JsonObject } from "../json.ts";
 import { firstConsent, isSameConsent, mergeConsent, replaceConsent } from "./consent.ts";
-import { type Lead, LEAD_LIMITS, type LeadInput } from "./lead.ts";
+import { LEAD_LIMITS, type Lead, type LeadInput } from "./lead.ts";
 import { metadataProblem } from "./metadata.ts";
 
 /** `changed` is false where nothing differs: then `lead` is the known one, with its `updated_at`. */

@@ -1,8 +1,8 @@
 /** Owns how leads come in by the thousand: the bytes of a bulk body, and the bytes in which good leads go on to the store. */
 import { isJsonObject } from "../json.ts";
 import type { Problem } from "../problem.ts";
-import { readLead } from "./intake.ts";
 import { encodeLeads } from "./encoded-leads.ts";
+import { readLead } from "./intake.ts";
 import type { LeadInput } from "./lead.ts";
 import type { Country } from "./phone.ts";
 

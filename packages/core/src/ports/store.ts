@@ -62,7 +62,11 @@ export interface RulePlan {
 export interface SegmentStore {
   create(segment: Segment): Promise<void>;
   read(id: string): Promise<Segment | null>;
-  change(id: string, fields: Partial<Pick<Segment, "name" | "owner_user_id" | "rule_ast">>, now: Instant): Promise<Segment | null>;
+  change(
+    id: string,
+    fields: Partial<Pick<Segment, "name" | "owner_user_id" | "rule_ast">>,
+    now: Instant,
+  ): Promise<Segment | null>;
   /** Refuses while a campaign that is not finished uses the segment. */
   remove(id: string): Promise<{ kind: "removed" } | { kind: "not_found" } | { kind: "in_use"; campaigns: string[] }>;
   list(request: PageRequest): Promise<Page<Segment>>;

@@ -34,7 +34,7 @@ function serverWith(options: { apiKey?: string | null } = {}) {
       headers: { "x-why": "taken" },
     });
   });
-  const body = Type.Object(
+  const Thing = Type.Object(
     {
       name: Type.Refine(
         Type.String({ minLength: 1, maxLength: 5 }),
@@ -47,7 +47,7 @@ function serverWith(options: { apiKey?: string | null } = {}) {
     },
     { additionalProperties: false },
   );
-  app.post("/things", { schema: { body } }, async ({ body }) => ({ success: true, data: body }));
+  app.post("/things", { schema: { body: Thing } }, async ({ body }) => ({ success: true, data: body }));
   app.post("/things/:id/run", async () => ({ success: true }));
   const querystring = Type.Object(
     {
