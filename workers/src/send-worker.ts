@@ -42,7 +42,12 @@ export function startSendWorker(deps: PipelineDeps, channels: readonly Channel[]
         [...byChannel].map(async ([channelId, looks]) => {
           const sender = senders.get(channelId);
           if (sender === undefined) throw new Error(`No channel is called ${channelId}`);
-          for (const { value } of looks) await sendWindow(deps, sender, value, timing, tally, signal);
+          const windows = looks.values();
+          const sendOn = async () => {
+            for (const { value } of windows) await sendWindow(deps, sender, value, timing, tally, signal);
+          };
+          // Without a limit the store writes one window down while the other is rendered and sent.
+          await (sender.channel.rate === null ? Promise.all([sendOn(), sendOn()]) : sendOn());
         }),
       );
     },

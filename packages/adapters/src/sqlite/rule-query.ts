@@ -4,7 +4,7 @@ import { unreachable } from "@mini-crm/core/app-error";
 import type { Instant } from "@mini-crm/core/instant";
 import { parseIsoTime } from "@mini-crm/core/iso-time";
 import { readComparison, type Test } from "@mini-crm/core/segment/condition";
-import type { Field, ListField, ScalarField } from "@mini-crm/core/segment/fields";
+import type { Field, ListField } from "@mini-crm/core/segment/fields";
 import type { Rule } from "@mini-crm/core/segment/rule";
 import { metadataTest } from "./rule-metadata.ts";
 import { valueTest } from "./rule-value.ts";
@@ -15,21 +15,6 @@ export interface RuleQuery {
   sql: string;
   params: (string | number)[];
 }
-
-const COLUMN: Record<ScalarField, string> = {
-  _id: "lead._id",
-  external_id: "lead.external_id",
-  name: "lead.name",
-  total_spend: "lead.total_spend",
-  visits: "lead.visits",
-  last_order_at: "lead.last_order_at",
-  timezone: "lead.timezone",
-  consent: "lead.consent",
-  "consent.source": "lead.consent_source",
-  "consent.at": "lead.consent_at",
-  created_at: "lead.created_at",
-  updated_at: "lead.updated_at",
-};
 
 const CONTACT_KIND: Record<ListField, string> = { emails: "email", phones: "phone", tags: "tag" };
 
@@ -78,7 +63,7 @@ function joined(parts: readonly Sql[], op: Sql): Sql {
 function conditionSql(field: Field, test: Test): Sql {
   switch (field.kind) {
     case "scalar":
-      return columnTest(raw(COLUMN[field.name]), test);
+      return columnTest(raw(`lead.${field.name.replace(".", "_")}`), test);
     case "list":
       return contactTest(field.name, test);
     case "metadata":

@@ -11,6 +11,7 @@ const DAY_MS = 86_400_000;
 export function valueTest(value: Sql, test: ValueTest): Sql {
   switch (test.kind) {
     case "equal":
+      // No column holds true, false or a null that is a value.
       return typeof test.value === "string" || typeof test.value === "number" ? sql`${value} = ${test.value}` : raw("0");
     case "in":
       return sql`${value} IN (SELECT ${listed(test.values)} FROM json_each(${JSON.stringify(test.values)}) AS listed)`;
@@ -57,9 +58,7 @@ function afterPrefix(prefix: string): string | null {
   return String.fromCodePoint(...points, last === 0xd7ff ? 0xe000 : last + 1);
 }
 
-/**
- * A zone moves a date by a day at most. So the text alone rules most values out, and only few go the slow way through JavaScript.
- */
+/** A zone moves a date by a day at most, so that the text alone rules most values out, and few go the slow way by JavaScript. */
 function timeTest(value: Sql, low: number, high: number): Sql {
   const firstDay = new Date(low - DAY_MS).toISOString().slice(0, 10);
   const lastDay = new Date(high + DAY_MS).toISOString().slice(0, 10);

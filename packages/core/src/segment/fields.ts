@@ -56,8 +56,10 @@ export function operatorsOf(field: Field): readonly ComparisonOperator[] {
  * that holds a dot or a double quote goes in double quotes, with a backslash before quotes and backslashes: `metadata."a.b".c`.
  */
 export function parseField(name: string): FieldRead {
-  const scalar = ownKey(SCALAR_FIELDS, name);
-  if (scalar !== null) return { ok: true, field: { kind: "scalar", name: scalar, type: SCALAR_FIELDS[scalar] } };
+  if (Object.hasOwn(SCALAR_FIELDS, name)) {
+    const scalar = name as ScalarField;
+    return { ok: true, field: { kind: "scalar", name: scalar, type: SCALAR_FIELDS[scalar] } };
+  }
   const list = LIST_FIELDS.find((field) => field === name);
   if (list !== undefined) return { ok: true, field: { kind: "list", name: list } };
   if (!/^metadata(?:\.|$)/.test(name)) return { ok: false, rule: "unknown_field", problem: unknownField(name) };
@@ -77,8 +79,8 @@ function parseMetadataField(name: string): FieldRead {
   const path = Array.from(name.matchAll(KEYS), ([, key = ""]) =>
     key.startsWith('"') ? key.slice(1, -1).replaceAll(/\\(["\\])/g, "$1") : key,
   );
-  if (path.length > LEAD_LIMITS.metadataDepth)
-    return badPath(`goes ${path.length} keys deep: metadata only has ${LEAD_LIMITS.metadataDepth} levels`);
+  const { metadataDepth } = LEAD_LIMITS;
+  if (path.length > metadataDepth) return badPath(`goes ${path.length} keys deep: metadata has at most ${metadataDepth} levels`);
   const bad = path.find((key) => isForbiddenKey(key) || !isStorableText(key));
   if (bad !== undefined) return badPath(`goes through ${quote(bad)}, which metadata cannot hold: name another key`);
   return { ok: true, field: { kind: "metadata", path } };
@@ -94,8 +96,4 @@ function unknownField(name: string): string {
   const meant = closest(first, ["metadata"]) !== null && rest.length > 0 ? ["metadata", ...rest].join(".") : closest(name, known);
   const advice = meant === null ? "" : ` Did you mean ${quote(meant)}?`;
   return `names no field of a lead: ${quote(name)}.${advice} There are ${known.join(", ")}, and metadata.<path> for the rest`;
-}
-
-function ownKey<T extends object>(object: T, key: string): Extract<keyof T, string> | null {
-  return Object.hasOwn(object, key) ? (key as Extract<keyof T, string>) : null;
 }

@@ -49,8 +49,7 @@ export function parseOrdered(value: unknown, subject: Subject, at: string): Pars
 
 /** The two ends of a range, of one type. */
 export function parsePair(value: unknown, subject: Subject, at: string): Parsed<[string, string] | [number, number]> {
-  if (!Array.isArray(value) || value.length !== 2)
-    return broken(at, "items", "must be a list of exactly two values: [lowest, highest]");
+  if (!Array.isArray(value) || value.length !== 2) return broken(at, "items", "must be a list of two values: [lowest, highest]");
   const low = parseOrdered(value[0], subject, `${at}[0]`);
   if (!low.ok) return low;
   const high = parseOrdered(value[1], subject, `${at}[1]`);
@@ -64,11 +63,7 @@ export function parseList(value: unknown, subject: Subject, at: string): Parsed<
   if (!Array.isArray(value)) return broken(at, "type", 'must be a list, such as ["a", "b"]');
   if (value.length === 0) return broken(at, "min_items", "must have at least one value");
   if (value.length > MAX_LIST_ITEMS) {
-    return broken(
-      at,
-      "max_items",
-      `has ${value.length} values: keep it to ${MAX_LIST_ITEMS}, or tag these leads and look for the tag`,
-    );
+    return broken(at, "max_items", `has ${value.length} values: keep it to ${MAX_LIST_ITEMS}, or give these leads a tag instead`);
   }
   const values: Scalar[] = [];
   for (const [index, item] of value.entries()) {
@@ -82,8 +77,7 @@ export function parseList(value: unknown, subject: Subject, at: string): Parsed<
 /** A part of a text. An empty one is part of every text, so it would silently select nearly everybody. */
 export function parseTextPart(value: unknown, at: string): Parsed<string> {
   if (typeof value !== "string") return broken(at, "type", `must be ${WANTED.text}`);
-  if (value === "")
-    return broken(at, "min_length", "must have at least one character; to find leads that have the field, use EXISTS");
+  if (value === "") return broken(at, "min_length", "must have at least one character; to find leads that have any, use EXISTS");
   return parseText(value, at);
 }
 
@@ -92,7 +86,7 @@ export function parsePeriod(value: unknown, at: string): Parsed<string> {
   return broken(
     at,
     "duration",
-    'must be a whole number of minutes, hours, days or weeks: "90m", "12h", "30d", "2w"; at most 100 years',
+    'must be a number of minutes, hours, days or weeks, such as "90m", "12h", "30d", "2w"; at most 100 years',
   );
 }
 
@@ -108,8 +102,7 @@ function wantedOf(field: Field): keyof typeof WANTED {
 }
 
 function parseText(value: string, at: string): Parsed<string> {
-  if (value.length > MAX_TEXT_CHARS)
-    return broken(at, "max_length", `has ${value.length} characters: keep it to ${MAX_TEXT_CHARS}`);
+  if (value.length > MAX_TEXT_CHARS) return broken(at, "max_length", `has ${value.length} characters: keep to ${MAX_TEXT_CHARS}`);
   if (isStorableText(value)) return { ok: true, value };
   return broken(at, "text", `holds a NUL character or half a character: take it out of ${quote(value)}`);
 }
@@ -121,7 +114,5 @@ function parseDate(value: string, at: string): Parsed<string> {
 
 /** `JSON.parse` reads 1e999 as infinite. */
 function parseNumber(value: number, at: string): Parsed<number> {
-  return Number.isFinite(value)
-    ? { ok: true, value }
-    : broken(at, "finite", "is too large to be compared: write a smaller number");
+  return Number.isFinite(value) ? { ok: true, value } : broken(at, "finite", "is too large a number: write a smaller one");
 }

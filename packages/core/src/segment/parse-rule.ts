@@ -34,8 +34,9 @@ export function parseRule(input: unknown): RuleRead {
 /** Recursion ends at `MAX_DEPTH`; `seen` counts over the whole rule. */
 function parseNode(input: unknown, at: string, depth: number, seen: { nodes: number }): Parsed<Rule> {
   seen.nodes += 1;
-  if (seen.nodes > MAX_NODES)
+  if (seen.nodes > MAX_NODES) {
     return broken("rule_ast", "max_nodes", `has more than ${MAX_NODES} parts: use IN for long lists of values`);
+  }
   if (depth > MAX_DEPTH) return broken(at, "max_depth", `is more than ${MAX_DEPTH} levels deep: flatten the rule`);
   if (!isJsonObject(input)) {
     return broken(at, "type", 'must be an object: a {"type":"comparison",…}, or an {"op":"AND","children":[…]}');
@@ -55,7 +56,7 @@ function parseCombination(input: JsonObject, at: string, depth: number, seen: { 
     return broken(
       `${at}.children`,
       "items",
-      `must have exactly one rule under NOT, not ${children.length}: put them under an AND or OR`,
+      `must have exactly one rule under NOT, not ${children.length}: use AND or OR inside`,
     );
   }
   const rules: Rule[] = [];
@@ -115,50 +116,49 @@ function meantOperator(written: string): string | null {
 }
 
 /** Reads the literal that `operator` needs, and puts the comparison together. */
-function parseRight(operator: ComparisonOperator, subject: Subject, right: unknown, at: string): Parsed<Comparison> {
+function parseRight(operator: ComparisonOperator, subject: Subject, given: unknown, at: string): Parsed<Comparison> {
   const left = { type: "comparison", left: { type: "field", value: subject.name } } as const;
-  const literal = isJsonObject(right) && right["type"] === "literal" ? right["value"] : undefined;
+  const literal = isJsonObject(given) && given["type"] === "literal" ? given["value"] : undefined;
   if (operator === "EXISTS" || operator === "NOT_EXISTS") {
     // Some clients fill in a right side everywhere. Only one that cannot mean the opposite is passed over.
-    const isIdle = right === undefined || right === null || literal === true || literal === null;
-    return isIdle
-      ? { ok: true, value: { ...left, operator } }
-      : broken(at, "unexpected", `means nothing beside ${operator}: leave it out`);
+    const isIdle = given === undefined || given === null || literal === true || literal === null;
+    if (isIdle) return { ok: true, value: { ...left, operator } };
+    return broken(at, "unexpected", `means nothing beside ${operator}: leave it out`);
   }
-  if (literal === undefined)
+  if (literal === undefined) {
     return broken(at, "required", `must hold what ${operator} compares with: {"type":"literal","value":…}`);
+  }
   const where = `${at}.value`;
   switch (operator) {
     case "==":
     case "!=":
-      return compare(parseScalar(literal, subject, where), (value) => ({ ...left, operator, right: { type: "literal", value } }));
+      return against(parseScalar(literal, subject, where), (right) => ({ ...left, operator, right }));
     case ">":
     case ">=":
     case "<":
     case "<=":
-      return compare(parseOrdered(literal, subject, where), (value) => ({
-        ...left,
-        operator,
-        right: { type: "literal", value },
-      }));
+      return against(parseOrdered(literal, subject, where), (right) => ({ ...left, operator, right }));
     case "IN":
     case "NOT_IN":
-      return compare(parseList(literal, subject, where), (value) => ({ ...left, operator, right: { type: "literal", value } }));
+      return against(parseList(literal, subject, where), (right) => ({ ...left, operator, right }));
     case "BETWEEN":
-      return compare(parsePair(literal, subject, where), (value) => ({ ...left, operator, right: { type: "literal", value } }));
+      return against(parsePair(literal, subject, where), (right) => ({ ...left, operator, right }));
     case "CONTAINS":
     case "NOT_CONTAINS":
     case "STARTS_WITH":
     case "ENDS_WITH":
-      return compare(parseTextPart(literal, where), (value) => ({ ...left, operator, right: { type: "literal", value } }));
+      return against(parseTextPart(literal, where), (right) => ({ ...left, operator, right }));
     case "WITHIN_LAST":
     case "NOT_WITHIN_LAST":
-      return compare(parsePeriod(literal, where), (value) => ({ ...left, operator, right: { type: "literal", value } }));
+      return against(parsePeriod(literal, where), (right) => ({ ...left, operator, right }));
     default:
       return unreachable(operator);
   }
 }
 
-function compare<Value>(read: Parsed<Value>, comparison: (value: Value) => Comparison): Parsed<Comparison> {
-  return read.ok ? { ok: true, value: comparison(read.value) } : read;
+function against<Value>(
+  read: Parsed<Value>,
+  compare: (right: { type: "literal"; value: Value }) => Comparison,
+): Parsed<Comparison> {
+  return read.ok ? { ok: true, value: compare({ type: "literal", value: read.value }) } : read;
 }
