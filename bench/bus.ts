@@ -97,7 +97,10 @@ async function throughBus(file: string, leads: number): Promise<number> {
   const handled = startStages(bus);
   const tookMs = await timed(async () => {
     for (const leadIds of batchesOf(leads)) await bus.publish(leadIds.map(jobEvent));
-    await until(() => Object.values(handled).every((events) => events === leads));
+    await until(
+      () => Object.values(handled).every((events) => events === leads),
+      () => handled,
+    );
   });
   await bus.close();
   await database.close();

@@ -52,7 +52,7 @@ async function openProduct(file: string) {
       await store.campaigns.create(campaign);
       const tookMs = await timed(async () => {
         await bus.commit([startOf(campaign, { expected: leads })]);
-        await until(() => expander.stats().processedJobs > processedJobs);
+        await until(() => expander.stats().processedJobs > processedJobs, expander.stats);
       });
       demand("Message rows", expander.stats().processedLeads - processedLeads, leads);
       return tookMs;

@@ -71,11 +71,13 @@ export function demand(what: string, found: number, expected: number): void {
   if (found !== expected) throw new Error(`${what}: ${found} instead of ${expected}.`);
 }
 
-/** Resolves as soon as `isDone`; rejects after ten minutes. */
-export async function until(isDone: () => boolean): Promise<void> {
-  const deadline = performance.now() + 600_000;
+const MOST_WAIT_MS = 30_000;
+
+/** Resolves as soon as `isDone`; rejects after five minutes, with what `state` says. */
+export async function until(isDone: () => boolean, state: () => unknown): Promise<void> {
+  const deadline = performance.now() + MOST_WAIT_MS;
   while (!isDone()) {
-    if (performance.now() > deadline) throw new Error("The work did not come to its end within ten minutes.");
+    if (performance.now() > deadline) throw new Error(`The work did not come to its end: ${JSON.stringify(state())}`);
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
 }

@@ -61,11 +61,12 @@ async function runProduct(file: string, messages: number): Promise<number> {
     [{ id: "default", provider, rate: null }],
     { ...DEFAULT_TIMING, receiptWindowMs: RECEIPT_WINDOW_MS },
   );
+  const stats = () => [workers.jobExpander.stats(), workers.sendWorker.stats(), workers.statusAggregator.stats()];
   const campaign = draft({ message_template: TEMPLATE });
   await store.campaigns.create(campaign);
   const tookMs = await timed(async () => {
     await bus.commit([startOf(campaign, { expected: messages })]);
-    await until(() => workers.statusAggregator.stats().completed === 1);
+    await until(() => workers.statusAggregator.stats().completed === 1, stats);
   });
   const completed = await store.campaigns.read(campaign._id);
   demand("Messages delivered", completed?.counts.DELIVERED ?? 0, messages);

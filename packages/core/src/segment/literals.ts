@@ -1,5 +1,6 @@
 /** Owns what a rule may compare a field with: which literals fit which field and operator. */
 import { parseIsoTime } from "../iso-time.ts";
+import { parsePhone } from "../lead/phone.ts";
 import type { Problem } from "../problem.ts";
 import { isStorableText, quote } from "../text.ts";
 import { parseDuration } from "./duration.ts";
@@ -32,7 +33,9 @@ export function broken(at: string, rule: string, what: string): { ok: false; pro
 /** One value of the subject's own type; of any type for metadata. */
 export function parseScalar(value: unknown, subject: Subject, at: string): Parsed<Scalar> {
   const wanted = wantedOf(subject.field);
-  if (typeof value === "string" && wanted !== "number") return wanted === "date" ? parseDate(value, at) : parseText(value, at);
+  if (typeof value === "string" && wanted !== "number") {
+    return wanted === "date" ? parseDate(value, at) : parseText(asKept(value, subject), at);
+  }
   if (typeof value === "number" && (wanted === "number" || wanted === "metadata")) return parseNumber(value, at);
   if (wanted === "metadata" && (value === null || typeof value === "boolean")) return { ok: true, value };
   const advice = value === null ? `; to find leads without \`${subject.name}\`, use NOT_EXISTS` : "";
@@ -75,10 +78,10 @@ export function parseList(value: unknown, subject: Subject, at: string): Parsed<
 }
 
 /** A part of a text. An empty one is part of every text, so it would silently select nearly everybody. */
-export function parseTextPart(value: unknown, at: string): Parsed<string> {
+export function parseTextPart(value: unknown, subject: Subject, at: string): Parsed<string> {
   if (typeof value !== "string") return broken(at, "type", `must be ${WANTED.text}`);
   if (value === "") return broken(at, "min_length", "must have at least one character; to find leads that have any, use EXISTS");
-  return parseText(value, at);
+  return parseText(isEmail(subject) ? value.toLowerCase() : value, at);
 }
 
 export function parsePeriod(value: unknown, at: string): Parsed<string> {
@@ -88,6 +91,18 @@ export function parsePeriod(value: unknown, at: string): Parsed<string> {
     "duration",
     'must be a number of minutes, hours, days or weeks, such as "90m", "12h", "30d", "2w"; at most 100 years',
   );
+}
+
+/** Addresses and numbers in the one spelling that leads have them in, however a person writes them in a rule. */
+function asKept(value: string, subject: Subject): string {
+  if (isEmail(subject)) return value.trim().toLowerCase();
+  if (subject.field.kind !== "list" || subject.field.name !== "phones") return value;
+  const read = parsePhone(value);
+  return read.ok ? read.phone : value;
+}
+
+function isEmail({ field }: Subject): boolean {
+  return field.kind === "list" && field.name === "emails";
 }
 
 function wantedOf(field: Field): keyof typeof WANTED {

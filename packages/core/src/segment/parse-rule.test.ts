@@ -191,3 +191,20 @@ test("no JSON makes it throw, and what is let through is read the same again", (
     { numRuns: 2000 },
   );
 });
+
+test("addresses and numbers are compared in the spelling that leads have them in", () => {
+  const literalOf = (field: string, operator: string, value: unknown) => {
+    const read = parseRule({
+      type: "comparison",
+      operator,
+      left: { type: "field", value: field },
+      right: { type: "literal", value },
+    });
+    return read.ok && "right" in read.rule ? read.rule.right?.value : read;
+  };
+  expect(literalOf("emails", "==", " John@Example.COM ")).toBe("john@example.com");
+  expect(literalOf("emails", "ENDS_WITH", "@Example.com")).toBe("@example.com");
+  expect(literalOf("phones", "IN", ["+49 (0) 30 123456", "0049 30 123456"])).toEqual(["+4930123456", "+4930123456"]);
+  expect(literalOf("phones", "STARTS_WITH", "+49")).toBe("+49");
+  expect(literalOf("name", "==", "John")).toBe("John");
+});

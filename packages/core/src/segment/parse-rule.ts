@@ -147,7 +147,7 @@ function parseRight(operator: ComparisonOperator, subject: Subject, given: unkno
     case "NOT_CONTAINS":
     case "STARTS_WITH":
     case "ENDS_WITH":
-      return against(parseTextPart(literal, where), (right) => ({ ...left, operator, right }));
+      return against(parseTextPart(literal, subject, where), (right) => ({ ...left, operator, right }));
     case "WITHIN_LAST":
     case "NOT_WITHIN_LAST":
       return against(parsePeriod(literal, where), (right) => ({ ...left, operator, right }));
