@@ -16,8 +16,8 @@ export interface Sender {
   breaker: Breaker;
 }
 
-/** How many messages are claimed at once, and so are on the wire at once, when nothing limits them. */
-const MESSAGES_PER_CLAIM = 2_000;
+/** How many messages are claimed at once, and so are on the wire at once: what a crash leaves uncertain at the most. */
+const MESSAGES_PER_CLAIM = 500;
 const WINDOWS_PER_BATCH = 16;
 
 export interface SendWorker extends Stage<SendWorkerStats> {

@@ -10,8 +10,9 @@ export function syntaxProblem(error: LiquidError): { rule: "syntax" | "unknown_t
   // LiquidJS tells its errors apart only by their words; the tests hold them.
   const said = error.originalError?.message ?? error.message;
   const filter = /^undefined filter: (.+)$/.exec(said)?.[1];
-  if (filter !== undefined)
+  if (filter !== undefined) {
     return { rule: "unknown_filter", message: `there is no filter ${quote(filter)}${advice(filter, FILTERS)}` };
+  }
   const tag = /^tag "(.+)" not found$/.exec(said)?.[1];
   if (tag !== undefined) return unknownTag(tag);
   return { rule: "syntax", message: syntaxMessage(said, error.token.getText(), isInOutput) };

@@ -9,7 +9,7 @@ import { syntaxProblem } from "./syntax-problem.ts";
 import { variableProblem, variablesOf } from "./variables.ts";
 
 /** WhatsApp's limit for a text, in UTF-16 units; a template has the same one. */
-export const MAX_TEXT_LENGTH = 4_096;
+const MAX_TEXT_LENGTH = 4_096;
 const MAX_CACHED = 64;
 
 /** A template as it is rendered; for nobody where it was refused. */
