@@ -1,6 +1,5 @@
 /** Owns which engine plays each role: the only place that names adapters. */
 import { accessSync, constants, mkdirSync } from "node:fs";
-import { hostname } from "node:os";
 import { join } from "node:path";
 import { embeddedBus } from "@mini-crm/adapters/embedded-bus/bus";
 import { ruleAsMongoQuery } from "@mini-crm/adapters/mongo/rule-query";
@@ -14,6 +13,7 @@ import type { Clock } from "@mini-crm/core/ports/clock";
 import type { EventBus } from "@mini-crm/core/ports/event-bus";
 import type { Store } from "@mini-crm/core/ports/store";
 import type { Config } from "./config.ts";
+import { buryDead, processName } from "./process-name.ts";
 
 export type { Simulator, SimulatorBehaviour };
 export { ruleAsMongoQuery };
@@ -32,10 +32,11 @@ export interface Engines {
 /** Opens the store and the bus; rejects with one clear `AppError` where they cannot be had. */
 export async function openEngines(config: Pick<Config, "dataDir">): Promise<Engines> {
   const clock = systemClock();
-  const owner = `${hostname()}:${process.pid}:${Math.floor(clock.random() * 2 ** 32).toString(36)}`;
+  const owner = processName(clock);
   prepareFolder(config.dataDir);
   const database = await openDatabase(join(config.dataDir, "mini-crm.db"));
   const store = sqliteStore(database);
+  await buryDead(store, clock);
   const bus = embeddedBus({ database, clock, owner });
   return {
     store,

@@ -25,6 +25,19 @@ export function processVerbs(connection: Connection) {
       connection.run("DELETE FROM process WHERE _id = ?", id);
     },
 
+    processDied: (id: string, now: Instant): void =>
+      connection.transaction(() => {
+        connection.run("DELETE FROM process WHERE _id = ?", id);
+        connection.run("UPDATE event_offset SET owner = NULL, owned_until = NULL WHERE owner = ?", id);
+        // Their leases have ended; the next `recover` says what that means for each.
+        connection.run(
+          "UPDATE message SET wake_at = ? WHERE wake_at > ? AND worker = ? AND status IN ('CLAIMED', 'SENDING')",
+          now,
+          now,
+          id,
+        );
+      }),
+
     processesSince: (since: Instant): ProcessSign[] =>
       connection.all("SELECT * FROM process WHERE seen_at >= ? ORDER BY _id", since).map((row) => ({
         _id: text(row, "_id"),

@@ -44,6 +44,7 @@ export function sqliteStore(database: Database): Store {
     processes: {
       sign: (sign) => database.call("write", "signProcess", sign),
       gone: (id) => database.call("write", "processGone", id),
+      died: (id, now) => database.call("write", "processDied", id, now),
       seenSince: (since) => database.call("read", "processesSince", since),
     },
     carryOut: async <const S extends readonly Step[]>(steps: S) =>

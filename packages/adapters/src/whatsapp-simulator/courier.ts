@@ -20,6 +20,8 @@ export interface Courier {
 }
 
 const RECEIPTS_PER_BATCH = 1_000;
+/** After so many, however many are left, others have their turn. */
+const BATCHES_PER_ROUND = 16;
 /** So that receipts which are due one after the other go together. */
 const GAP_MS = 10;
 /** How often receipts are looked for that other processes have written down. */
@@ -102,7 +104,7 @@ async function handOverDue(
   isReady: () => boolean,
   tell: (receipts: readonly Receipt[]) => Promise<boolean>,
 ): Promise<"done" | "refused" | "not_appointed"> {
-  while (isReady()) {
+  for (let batches = 0; batches < BATCHES_PER_ROUND && isReady(); batches += 1) {
     if (!appointment.holds()) return "not_appointed";
     const batch = queue.due(clock.now(), RECEIPTS_PER_BATCH);
     if (batch === null) break;

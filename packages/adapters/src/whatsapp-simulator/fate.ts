@@ -1,6 +1,7 @@
 /** Owns what happens to a message: the numbers drawn for it from the seed, and what they mean under a behaviour. */
 import { drawOf, hashOf } from "@mini-crm/core/chance";
 import type { Instant } from "@mini-crm/core/instant";
+import type { ReceiptStatus } from "@mini-crm/core/message/message";
 import type { Receipt } from "@mini-crm/core/ports/whatsapp-provider";
 import { lists, type SimulatorBehaviour, type SpanMs } from "./behaviour.ts";
 
@@ -84,21 +85,23 @@ export function receiptsOf(messageId: string, fate: Fate, behaviour: SimulatorBe
 function whatHappens(messageId: string, fate: Fate, behaviour: SimulatorBehaviour, leftAt: Instant): Receipt[] {
   const receipts: Receipt[] = [];
   const { sentAfter, deliveredAfter, readAfter } = behaviour;
-  if (sentAfter !== null) {
-    receipts.push({ messageId, status: "SENT", at: leftAt + within(sentAfter, drawOf(fate, SENT)), code: null, reason: null });
-  }
+  if (sentAfter !== null) receipts.push(receiptOf(messageId, "SENT", leftAt + within(sentAfter, drawOf(fate, SENT))));
   const deliveredAt = leftAt + within(deliveredAfter, drawOf(fate, DELIVERED));
   if (drawOf(fate, UNDELIVERABLE) < behaviour.undeliverableShare) {
-    const reason = "The message could not be delivered";
-    receipts.push({ messageId, status: "FAILED", at: deliveredAt, code: "131026", reason });
+    receipts.push(receiptOf(messageId, "FAILED", deliveredAt));
     return receipts;
   }
-  receipts.push({ messageId, status: "DELIVERED", at: deliveredAt, code: null, reason: null });
+  receipts.push(receiptOf(messageId, "DELIVERED", deliveredAt));
   if (drawOf(fate, IS_READ) < behaviour.readShare) {
-    const readAt = Math.max(deliveredAt, leftAt + within(readAfter, drawOf(fate, READ)));
-    receipts.push({ messageId, status: "READ", at: readAt, code: null, reason: null });
+    receipts.push(receiptOf(messageId, "READ", Math.max(deliveredAt, leftAt + within(readAfter, drawOf(fate, READ)))));
   }
   return receipts;
+}
+
+/** A receipt; the only reason to fail once accepted is that a message could not be delivered. */
+export function receiptOf(messageId: string, status: ReceiptStatus, at: Instant): Receipt {
+  if (status !== "FAILED") return { messageId, status, at, code: null, reason: null };
+  return { messageId, status, at, code: "131026", reason: "The message could not be delivered" };
 }
 
 /** The duration of a span that `draw` stands for, in whole ms. */

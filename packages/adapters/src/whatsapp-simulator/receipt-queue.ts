@@ -2,7 +2,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { Instant } from "@mini-crm/core/instant";
 import type { Receipt } from "@mini-crm/core/ports/whatsapp-provider";
-import type { PlannedReceipt } from "./fate.ts";
+import { type PlannedReceipt, receiptOf } from "./fate.ts";
 
 export interface ReceiptBatch {
   ids: readonly number[];
@@ -41,7 +41,9 @@ const ROWS_PER_BATCH = 256;
 
 export function receiptQueue(db: DatabaseSync): ReceiptQueue {
   const insert = db.prepare("INSERT INTO receipt_batch (due, receipts) VALUES (?, ?)");
-  const selectDue = db.prepare(`SELECT id, receipts FROM receipt_batch WHERE due <= ? ORDER BY due, id LIMIT ${ROWS_PER_BATCH}`);
+  const selectDue = db.prepare(
+    `SELECT id, due, receipts FROM receipt_batch WHERE due <= ? ORDER BY due, id LIMIT ${ROWS_PER_BATCH}`,
+  );
   const selectNextDue = db.prepare("SELECT min(due) AS due FROM receipt_batch");
   const remove = db.prepare("DELETE FROM receipt_batch WHERE id IN (SELECT value FROM json_each(?))");
   const takeOver = db.prepare(`
@@ -51,7 +53,7 @@ export function receiptQueue(db: DatabaseSync): ReceiptQueue {
 
   return {
     add(planned, now) {
-      for (const { due, receipts } of rowsOf(planned, now)) insert.run(due, encode(receipts));
+      for (const { due, receipts } of rowsOf(planned, now)) insert.run(due, encode(due, receipts));
     },
     appoint: (owner, now, until) => Number(takeOver.run(owner, until, now).changes) === 1,
     dismiss(owner) {
@@ -66,7 +68,7 @@ export function receiptQueue(db: DatabaseSync): ReceiptQueue {
       const receipts: Receipt[] = [];
       for (const row of selectDue.iterate(now)) {
         ids.push(Number(row["id"]));
-        decode(String(row["receipts"]), receipts);
+        decode(Number(row["due"]), String(row["receipts"]), receipts);
         if (receipts.length >= most) break;
       }
       return ids.length === 0 ? null : { ids, receipts };
@@ -104,16 +106,14 @@ function roundedUp(due: Instant, now: Instant): Instant {
   return Math.ceil(due / step) * step;
 }
 
-/** `[messageId, status, at, code, reason, ...]`: one flat list takes half as long as a list of objects. */
-function encode(receipts: readonly Receipt[]): string {
-  const flat: (string | number | null)[] = [];
-  for (const { messageId, status, at, code, reason } of receipts) flat.push(messageId, status, at, code, reason);
+/** `[messageId, status, at - due, ...]`: one flat list of small values takes a third of the time of a list of objects. */
+function encode(due: Instant, receipts: readonly Receipt[]): string {
+  const flat: (string | number)[] = [];
+  for (const { messageId, status, at } of receipts) flat.push(messageId, status, at - due);
   return JSON.stringify(flat);
 }
 
-function decode(text: string, into: Receipt[]): void {
+function decode(due: Instant, text: string, into: Receipt[]): void {
   const flat = JSON.parse(text);
-  for (let at = 0; at < flat.length; at += 5) {
-    into.push({ messageId: flat[at], status: flat[at + 1], at: flat[at + 2], code: flat[at + 3], reason: flat[at + 4] });
-  }
+  for (let at = 0; at < flat.length; at += 3) into.push(receiptOf(flat[at], flat[at + 1], due + flat[at + 2]));
 }

@@ -63,9 +63,7 @@ export function createSimulator({ file, clock, seed, behaviour: changes }: Simul
       await courier.stop();
     },
     health,
-    async send(message) {
-      return isStarted ? transit.carry(message) : NOT_STARTED;
-    },
+    send: (message) => (isStarted ? transit.carry(message) : Promise.resolve(NOT_STARTED)),
     async checkNumbers(phones) {
       return phones.map((phone) => ({ phone, registered: isOnWhatsApp(seed, phone, behaviour) }));
     },

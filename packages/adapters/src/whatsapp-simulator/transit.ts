@@ -54,8 +54,8 @@ export function createTransit({ clock, seed, outbox, behaviour, onLeft }: Transi
   /** Messages that were refused for now once: the next time they are accepted. */
   const refused = new Set<string>();
 
-  async function carry(message: OutgoingText): Promise<SendAnswer> {
-    if (underWay.size() >= MAX_UNDER_WAY) return tooFast(1_000);
+  function carry(message: OutgoingText): Promise<SendAnswer> {
+    if (underWay.size() >= MAX_UNDER_WAY) return Promise.resolve(tooFast(1_000));
     const fate = fateOf(seed, message.messageId);
     return new Promise((answer) => {
       const at = clock.now() + latencyOf(fate, behaviour());

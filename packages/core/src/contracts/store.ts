@@ -503,6 +503,21 @@ function describeSending(store: () => Store): void {
     await expectLedgerToClose(store(), campaign);
   });
 
+  test("what a dead process held is free or uncertain at once, and nobody else's is", async () => {
+    const campaign = await running(store(), 6);
+    await expandAll(store(), campaign);
+    await admit(store(), await claimed(store(), campaign, { max: 2 }));
+    await claimed(store(), campaign, { max: 2 });
+    await claimed(store(), campaign, { worker: "w2", max: 2 });
+    await store().processes.sign({ _id: "w1", role: "workers", seen_at: NOW, detail: {} });
+    await store().processes.died("w1", NOW + 1);
+    expect(await store().processes.seenSince(0)).toEqual([]);
+    expect((await store().carryOut([recoverAt(NOW + 1)])).results).toMatchObject([{ freed: 2, uncertain: 2 }]);
+    const statuses = (await rowsOf(store(), campaign)).map(({ status }) => status);
+    expect(statuses).toEqual(["UNCERTAIN", "UNCERTAIN", "PENDING", "PENDING", "CLAIMED", "CLAIMED"]);
+    await expectLedgerToClose(store(), campaign);
+  });
+
   test("a send whose lease has ended is uncertain, is never claimed again, and a later answer settles it", async () => {
     const { campaign, messages } = await sending(store(), 1);
     const [message] = messages;

@@ -173,6 +173,8 @@ export interface ProcessSign {
 export interface ProcessStore {
   sign(sign: ProcessSign): Promise<void>;
   gone(id: string): Promise<void>;
+  /** A process that ended without a word: its claims and leases end now instead of later. */
+  died(id: string, now: Instant): Promise<void>;
   /** The processes seen since `since`. */
   seenSince(since: Instant): Promise<ProcessSign[]>;
 }

@@ -3,12 +3,15 @@ import {
   Context,
   filters,
   Liquid,
+  LiquidError,
   type Template as Node,
   Output,
   Parser,
+  RenderError,
   TokenKind,
   type TopLevelToken,
   toValue,
+  toValueSync,
 } from "liquidjs";
 import type { Instant } from "../instant.ts";
 
@@ -42,11 +45,22 @@ export interface Hole {
   variable: string;
 }
 
+/** An output, as it is printed. */
+interface Slot {
+  output: Output;
+  /** The variable that it names, else what it says. */
+  variable: string;
+  /** Whether it has a `default`, so that coming to nothing is what its writer wants. */
+  mayBeBlank: boolean;
+  /** Where it only names a variable: that can be read directly, in a tenth of the time. */
+  path: readonly string[] | null;
+}
+
 /** A template in the form in which it is rendered. */
 export interface Program {
   nodes: Node[];
-  /** Where there are only texts and paths of variables, as in most messages: read directly, these take a tenth of the time. */
-  pieces: readonly (string | readonly string[])[] | null;
+  /** Where there are no tags, as in most messages: its texts and outputs, which need no rendering by LiquidJS. */
+  pieces: readonly (string | Slot)[] | null;
 }
 
 const engine = createEngine();
@@ -66,8 +80,41 @@ export function namedVariables(nodes: Node[]): { path: readonly unknown[]; row: 
 
 /** Renders `program`; dates are those of `timezone`. Throws LiquidJS's errors, also where a limit is exceeded. */
 export function run(program: Program, variables: object, now: Instant, timezone: string): string | Hole {
-  if (program.pieces !== null) return join(program.pieces, variables);
   const notes: Notes = { now, timezone, hole: null };
+  if (program.pieces !== null) return join(program.pieces, variables, notes);
+  try {
+    const text: string = engine.renderSync(program.nodes, contextOf(variables, notes));
+    return notes.hole ?? text;
+  } catch (error) {
+    // What went wrong first is told.
+    if (notes.hole !== null) return notes.hole;
+    throw error;
+  }
+}
+
+function join(pieces: readonly (string | Slot)[], variables: object, notes: Notes): string | Hole {
+  let context: Context | null = null;
+  let text = "";
+  for (const piece of pieces) {
+    if (typeof piece === "string") {
+      text += piece;
+      continue;
+    }
+    let value: unknown;
+    if (piece.path === null) {
+      context ??= contextOf(variables, notes);
+      value = evaluate(piece.output, context);
+    } else {
+      value = read(variables, piece.path);
+    }
+    const printed = print(value, piece);
+    if (typeof printed !== "string") return printed;
+    text += printed;
+  }
+  return text;
+}
+
+function contextOf(variables: object, notes: Notes): Context {
   const context = new Context(variables, engine.options, { sync: true }, { liquid: engine });
   context.setRegister(NOTES, notes);
   let steps = 0;
@@ -76,40 +123,48 @@ export function run(program: Program, variables: object, now: Instant, timezone:
     steps += 1;
     if (steps > MAX_STEPS) throw new Error("step limit exceeded");
   };
-  const text: string = engine.renderSync(program.nodes, context);
-  return notes.hole ?? text;
+  return context;
 }
 
-function join(pieces: NonNullable<Program["pieces"]>, variables: object): string | Hole {
-  let text = "";
-  for (const piece of pieces) {
-    if (typeof piece === "string") {
-      text += piece;
-      continue;
-    }
-    let value: unknown = variables;
-    for (const key of piece) value = ownProperty(value, key);
-    const part = written(value);
-    if (!part) return { kind: part === null ? "object" : "blank", variable: piece.join(".") };
-    text += part;
+function read(variables: object, path: readonly string[]): unknown {
+  let value: unknown = variables;
+  for (const key of path) {
+    if (value === null || value === undefined || !Object.hasOwn(value, key)) return undefined;
+    value = Reflect.get(Object(value), key);
   }
-  return text;
+  return value;
 }
 
-function ownProperty(value: unknown, key: string): unknown {
-  if (value === null || value === undefined || !Object.hasOwn(value, key)) return undefined;
-  return Reflect.get(Object(value), key);
+function evaluate(output: Output, context: Context): unknown {
+  try {
+    return toValue(toValueSync(output.value.value(context, false)));
+  } catch (error) {
+    throw LiquidError.is(error) ? error : new RenderError(error instanceof Error ? error : new Error(String(error)), output);
+  }
 }
 
-/** The text of a text, the path of a plain `{{ path }}`, and null for what only LiquidJS can render. */
-function pieceOf(node: Node): string | string[] | null {
-  if (node.token.kind === TokenKind.HTML) return engine.renderSync([node], {});
-  const path = /^\{\{-?\s*(\w+(?:\.\w+)*)\s*-?\}\}$/.exec(node.token.getText())?.[1];
-  const [named] = namedVariables([node]);
-  if (path === undefined || named?.path.join(".") !== path) return null;
-  const keys = path.split(".");
+function print(value: unknown, { variable, mayBeBlank }: Slot): string | Hole {
+  const text = written(value);
+  if (text === null) return { kind: "object", variable };
+  return text === "" && !mayBeBlank ? { kind: "blank", variable } : text;
+}
+
+/** The text of a text, an output as it is printed, and null for a tag. */
+function pieceOf(node: Node): string | Slot | null {
+  if (node instanceof Output) return slotOf(node);
+  return node.token.kind === TokenKind.HTML ? engine.renderSync([node], {}) : null;
+}
+
+function slotOf(output: Output): Slot {
+  const said = output.token.getText();
+  const [named] = namedVariables([output]);
+  const variable = named === undefined ? said : named.path.join(".");
+  const keys = variable.split(".");
+  const isPath = /^\{\{-?\s*(\w+(?:\.\w+)*)\s*-?\}\}$/.exec(said)?.[1] === variable;
   // These are worked out, not read.
-  return keys.some((key) => key === "size" || key === "first" || key === "last") ? null : keys;
+  const isWorkedOut = keys.some((key) => key === "size" || key === "first" || key === "last");
+  const mayBeBlank = output.value.filters.some((filter) => filter.name === "default");
+  return { output, variable, mayBeBlank, path: isPath && !isWorkedOut ? keys : null };
 }
 
 function createEngine(): Liquid {
@@ -144,15 +199,11 @@ class GuardedParser extends Parser {
 
 /** Makes `output` print values as people write them, and note where it has nothing to print. */
 function guard(output: Output): void {
-  const mayBeBlank = output.value.filters.some((filter) => filter.name === "default");
-  const [named] = namedVariables([output]);
-  const variable = named === undefined ? output.token.getText() : named.path.join(".");
+  const slot = slotOf(output);
   output.render = function* (context, emitter) {
-    const text = written(toValue(yield output.value.value(context, false)));
-    if (text === null || (text === "" && !mayBeBlank)) {
-      context.getRegister<Notes>(NOTES).hole ??= { kind: text === null ? "object" : "blank", variable };
-    }
-    emitter.write(text);
+    const printed = print(toValue(yield output.value.value(context, false)), slot);
+    if (typeof printed === "string") emitter.write(printed);
+    else context.getRegister<Notes>(NOTES).hole ??= printed;
   };
 }
 

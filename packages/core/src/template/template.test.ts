@@ -127,7 +127,7 @@ describe("what a template says", () => {
     expect(text("50% off { name } } ${{ visits }} <b>&amp;")).toBe("50% off { name } } $8 <b>&amp;");
   });
 
-  test("plain templates render as LiquidJS renders them", () => {
+  test("templates without tags render as LiquidJS renders them", () => {
     const value = fc.oneof(
       fc.string({ unit: "grapheme" }),
       fc.double(),
@@ -141,6 +141,18 @@ describe("what a template says", () => {
     const piece = fc.oneof(
       fc.string().filter((literal) => !literal.includes("{")),
       fc.tuple(key, fc.option(key)).map(([one, two]) => (two === null ? `{{metadata.${one}}}` : `{{ metadata.${one}.${two} -}}`)),
+      fc.constantFrom(
+        '{{ metadata.a | default: "x" }}',
+        "{{ metadata.b | upcase }}",
+        '{{ name | append: "," }}',
+        "{{ tags | join }}",
+      ),
+      fc.constantFrom(
+        '{{ metadata.a.b | default: "" }}',
+        "{{ visits | times: 1.1 }}",
+        '{{ "now" | date: "%d" }}',
+        "{{ metadata[name] }}",
+      ),
       fc.constantFrom(...VARIABLES).map((name) => (name === "metadata" ? "{{ metadata.a }}" : `{{${name}}}`)),
     );
     fc.assert(
