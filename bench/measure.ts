@@ -71,7 +71,7 @@ export function demand(what: string, found: number, expected: number): void {
   if (found !== expected) throw new Error(`${what}: ${found} instead of ${expected}.`);
 }
 
-const MOST_WAIT_MS = 30_000;
+const MOST_WAIT_MS = 300_000;
 
 /** Resolves as soon as `isDone`; rejects after five minutes, with what `state` says. */
 export async function until(isDone: () => boolean, state: () => unknown): Promise<void> {

@@ -3,12 +3,12 @@ import { afterEach, describe, expect, test } from "vitest";
 import { importLeads, readCampaign, readMessages, readOutbox, runCampaign } from "./campaign.ts";
 import { LAYOUTS, type System, startSystem, temporaryFolder } from "./system.ts";
 
-const LEADS = 6_000;
+const LEADS = 10_000;
 const KILLS = 6;
 /** Slow enough that a kill finds messages in every state. */
 const PACE = {
   MESSAGES_PER_MINUTE: "0",
-  SIMULATOR_LATENCY_MS: "20-400",
+  SIMULATOR_LATENCY_MS: "100-900",
   SIMULATOR_DELIVERED_AFTER_MS: "50-600",
 };
 
