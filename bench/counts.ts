@@ -19,10 +19,10 @@ const CAME_OFTEN: Rule = { type: "comparison", operator: ">=", left: field("visi
 const IS_PREMIUM: Rule = { type: "comparison", operator: "==", left: field("metadata.tier"), right: literal("premium") };
 const FROM_MEDIA: Rule = { type: "comparison", operator: "CONTAINS", left: field("metadata.source"), right: literal("media") };
 
-/** Each count with the SQL that is the least that SQLite must do for it. */
-const INDEX_ALONE = "SELECT count(*) FROM lead INDEXED BY lead_total_spend WHERE total_spend > 1000";
-const EVERY_ROW = "SELECT count(*) FROM lead NOT INDEXED";
-const LIMITS = { [INDEX_ALONE]: "covering index count", [EVERY_ROW]: "SELECT count(*), full scan" };
+/** The least that SQLite must do for a count that an index answers, and for one that must look into every lead. */
+const INDEX_ALONE = "SELECT count(*) FROM lead WHERE total_spend > 1000";
+const EVERY_ROW = "SELECT count(*) FROM lead NOT INDEXED WHERE updated_at > 0";
+const LIMITS = { [INDEX_ALONE]: "one index read", [EVERY_ROW]: "one column of every lead read" };
 const COUNTS: readonly { what: string; rule: Rule; limit: keyof typeof LIMITS; mostMs: number }[] = [
   { what: "total_spend > 1000", rule: SPENT_MUCH, limit: INDEX_ALONE, mostMs: MOST_INDEXED_MS },
   {

@@ -1,7 +1,7 @@
 /** Owns what several end-to-end tests do with a running system: import leads, run a campaign on all of them, read its ledger. */
 import { call, type System } from "./system.ts";
 
-export const EVERYBODY = { type: "comparison", operator: "EXISTS", left: { type: "field", value: "name" } };
+const EVERYBODY = { type: "comparison", operator: "EXISTS", left: { type: "field", value: "name" } };
 
 export interface Stats {
   audience: number;

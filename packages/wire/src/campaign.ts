@@ -4,11 +4,11 @@ import { success } from "./envelope.ts";
 import { PageFields, Pagination } from "./pagination.ts";
 import { Time, TimeOrNull, textUpTo } from "./text.ts";
 
-export const CampaignStatusJson = Type.Enum(["DRAFT", "SCHEDULED", "RUNNING", "PAUSED", "COMPLETED", "CANCELLED", "FAILED"]);
+const CampaignStatusJson = Type.Enum(["DRAFT", "SCHEDULED", "RUNNING", "PAUSED", "COMPLETED", "CANCELLED", "FAILED"]);
 export type CampaignStatusJson = Static<typeof CampaignStatusJson>;
 
 /** The ledger: `audience = sent + failed + skipped + uncertain + cancelled + pending`, at every moment. */
-export const CampaignStats = Type.Object({
+const CampaignStats = Type.Object({
   audience: Type.Integer({ description: "Everyone it goes to; of a DRAFT, how many its segment has now" }),
   sent: Type.Integer({ description: "Also those that were delivered and read since" }),
   failed: Type.Integer(),

@@ -8,7 +8,7 @@ export function success<S extends TSchema>(data: S): Success<S> {
 }
 
 /** One thing that is wrong with the input. */
-export const Problem = Type.Object({
+const Problem = Type.Object({
   field: Type.String({ description: "Where, such as emails[2]; empty for the whole" }),
   rule: Type.String({ description: "Which rule was broken, for machines" }),
   message: Type.String({ description: "The same for people, with what to do about it" }),

@@ -43,13 +43,3 @@ export const TOPICS = ["campaign.jobs", "campaign.messages", "message.statuses"]
 
 /** An event on its way to a topic. Events of one topic and key are handled in the order in which they were published. */
 export type TopicEvent<T extends Topic = Topic> = { [K in T]: { topic: K; key: string; value: TopicValues[K] } }[T];
-
-/** Where events go that could not be handled, with the reason. */
-export interface DeadEvent {
-  topic: Topic;
-  group: string;
-  key: string;
-  value: unknown;
-  reason: string;
-  at: Instant;
-}
