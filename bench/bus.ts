@@ -88,7 +88,7 @@ function receiptStep(stage: "deliver" | "archive", leadIds: readonly string[]): 
     code: null,
     reason: null,
   }));
-  return { step: "fold", input: { events, now: NOW, receiptWindowMs: 0 } };
+  return { step: "fold", input: { receipts: events, campaigns: [], now: NOW, receiptWindowMs: 0 } };
 }
 
 async function throughBus(file: string, leads: number): Promise<number> {

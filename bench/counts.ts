@@ -49,7 +49,7 @@ export const countsBenchmark: Benchmark = {
   name: "counts",
   async run(setup) {
     const leads = leadsFor(setup, { full: 1_000_000, smoke: 20_000 });
-    const file = await databaseOf(leads, setup.folder, setup.print);
+    const file = await databaseOf(leads, setup);
     const store = sqliteStore(await openDatabase(file));
     const raw = openConnection(file, "read-only");
     const took = new Map<string, number[]>();

@@ -19,7 +19,7 @@ export const expansionBenchmark: Benchmark = {
   async run(setup) {
     const leads = leadsFor(setup, { full: 1_000_000, smoke: 20_000 });
     const file = join(setup.folder, "expansion.db");
-    await copyFile(await databaseOf(leads, setup.folder, setup.print), file);
+    await copyFile(await databaseOf(leads, setup), file);
     const product = await openProduct(file);
     const raw = openConnection(file, "read-write");
 

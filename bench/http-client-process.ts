@@ -6,6 +6,7 @@ import { Agent, get } from "node:http";
 import type { Look } from "./http-client.ts";
 
 const REQUESTS_PER_SECOND = 200;
+const TIMEOUT_MS = 30_000;
 
 const urls = process.argv.slice(2);
 const agent = new Agent({ keepAlive: true });
@@ -46,9 +47,10 @@ function look(url: string): Promise<void> {
     looks.push({ url, tookMs: performance.now() - sentAt, ok });
     resolve();
   };
-  const request = get(url, { agent }, (answer) => {
+  const request = get(url, { agent, timeout: TIMEOUT_MS }, (answer) => {
     answer.resume().on("end", () => note(answer.statusCode === 200));
   });
+  request.on("timeout", () => request.destroy(new Error("No answer came in time.")));
   request.on("error", () => note(false));
   return promise;
 }

@@ -16,7 +16,7 @@ export const httpBenchmark: Benchmark = {
     const known = Math.ceil(leads / 5);
     const dataDir = join(setup.folder, "http");
     await mkdir(dataDir);
-    await copyFile(await databaseOf(known, setup.folder, setup.print), join(dataDir, "mini-crm.db"));
+    await copyFile(await databaseOf(known, setup), join(dataDir, "mini-crm.db"));
     const bodies = await writeBodies(setup, known, leads);
 
     const system = await startSystem("one process", { DATA_DIR: dataDir, LOG_LEVEL: "error" });

@@ -10,7 +10,7 @@ import { idSource } from "@mini-crm/core/id";
 import { readLead } from "@mini-crm/core/lead/intake";
 import type { Lead } from "@mini-crm/core/lead/lead";
 import { newLead } from "@mini-crm/core/lead/merge";
-import { perSecond, timed } from "./measure.ts";
+import { perSecond, type Setup, timed } from "./measure.ts";
 
 export const LEADS_PER_BODY = 10_000;
 
@@ -102,8 +102,8 @@ function rawRow(lead: Lead) {
 }
 
 /** Returns the file of a database with the first `count` sample leads, written once a run. Who changes it copies it first. */
-export async function databaseOf(count: number, folder: string, print: (line: string) => void): Promise<string> {
-  const file = join(folder, `leads-${count}.db`);
+export async function databaseOf(count: number, { sharedFolder, print }: Setup): Promise<string> {
+  const file = join(sharedFolder, `leads-${count}.db`);
   if (existsSync(file)) return file;
   const connection = openConnection(file, "read-write");
   migrate(connection.db);

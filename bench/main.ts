@@ -12,14 +12,14 @@ import { importBenchmark } from "./import.ts";
 import { type Benchmark, type Budget, type Finding, isMet, ratioOf, type Setup } from "./measure.ts";
 import { pipelineBenchmark } from "./pipeline.ts";
 
-const BENCHMARKS = [
+const BENCHMARKS: readonly Benchmark[] = [
   importBenchmark,
   expansionBenchmark,
   busBenchmark,
   pipelineBenchmark,
   countsBenchmark,
   httpBenchmark,
-] as const satisfies Benchmark[];
+];
 
 const NAMES = BENCHMARKS.map(({ name }) => name).join(", ");
 const USAGE = `npm run bench [-- NAME...] [-- --smoke] [-- --leads N]
@@ -27,6 +27,8 @@ const USAGE = `npm run bench [-- NAME...] [-- --smoke] [-- --leads N]
   NAME      ${NAMES}; without one, all of them, and bench/RESULTS.md is written
   --smoke   little work, which only proves that the benchmarks run
   --leads N  so many leads, and so messages, instead of the benchmark's own number
+
+A full run writes some gigabytes to the folder for temporary files, and removes them; TMPDIR chooses another.
 `;
 
 const RESULTS = fileURLToPath(new URL("RESULTS.md", import.meta.url));
@@ -39,8 +41,9 @@ interface Wanted {
 
 /** Null where the arguments mean nothing. */
 function wantedOf(args: string[]): Wanted | null {
-  const options = { smoke: { type: "boolean" }, leads: { type: "string" } } as const;
-  const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
+  const parsed = parse(args);
+  if (parsed === null) return null;
+  const { values, positionals } = parsed;
   const benchmarks = BENCHMARKS.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
   const leads = values.leads === undefined ? null : Number(values.leads);
   const isKnown = positionals.every((name) => BENCHMARKS.some((benchmark) => benchmark.name === name));
@@ -48,27 +51,44 @@ function wantedOf(args: string[]): Wanted | null {
   return { benchmarks, scale: values.smoke === true ? "smoke" : "full", leads };
 }
 
+function parse(args: string[]) {
+  const options = { smoke: { type: "boolean" }, leads: { type: "string" } } as const;
+  try {
+    return parseArgs({ args, options, allowPositionals: true });
+  } catch {
+    return null;
+  }
+}
+
 async function run({ benchmarks, scale, leads }: Wanted): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), "mini-crm-bench-"));
-  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  const sharedFolder = mkdtempSync(join(tmpdir(), "mini-crm-bench-"));
+  process.once("exit", () => rmSync(sharedFolder, { recursive: true, force: true }));
   for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(130));
 
   const print = (line: string): void => void process.stdout.write(`  ${line}\n`);
   const findings: Finding[] = [];
   for (const benchmark of benchmarks) {
     process.stdout.write(`${benchmark.name}\n`);
-    const found = await benchmark.run({ folder, scale, leads, print });
-    for (const finding of found) print(sentence(finding));
+    const folder = mkdtempSync(join(sharedFolder, `${benchmark.name}-`));
+    const found = await benchmark.run({ folder, sharedFolder, scale, leads, print });
+    rmSync(folder, { recursive: true });
+    for (const finding of found) {
+      print(comparison(finding));
+      if (scale === "full") print(verdict(finding));
+    }
     findings.push(...found);
   }
   const isFull = scale === "full" && leads === null && benchmarks.length === BENCHMARKS.length;
   if (isFull) writeFileSync(RESULTS, page(findings));
 }
 
-function sentence(finding: Finding): string {
-  const { what, unit, figure, limit, budget } = finding;
-  const judged = `${ratioOf(finding).toFixed(2)} of ${amount(limit.value)} (${limit.what})`;
-  return `${what}: ${amount(figure)} ${unit}, ${judged}; budget ${budgetText(budget, unit)}: ${isMet(finding) ? "met" : "NOT MET"}`;
+function comparison(finding: Finding): string {
+  const { what, unit, figure, limit } = finding;
+  return `${what}: ${amount(figure)} ${unit} beside ${amount(limit.value)} (${limit.what}), ratio ${ratioOf(finding).toFixed(2)}`;
+}
+
+function verdict(finding: Finding): string {
+  return `  budget ${budgetText(finding.budget, finding.unit)}: ${isMet(finding) ? "met" : "NOT MET"}`;
 }
 
 function page(findings: readonly Finding[]): string {

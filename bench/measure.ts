@@ -2,8 +2,10 @@
 
 /** How a benchmark is run. */
 export interface Setup {
-  /** For everything that is written; it is removed afterwards. */
+  /** For what this benchmark writes; it is removed afterwards. */
   folder: string;
+  /** For what several benchmarks of a run start from. */
+  sharedFolder: string;
   /** `smoke` only proves that a benchmark works: its figures mean nothing. */
   scale: "full" | "smoke";
   /** Instead of the benchmark's own number of leads, and so of messages. */

@@ -25,7 +25,7 @@ export const pipelineBenchmark: Benchmark = {
   async run(setup) {
     const { folder, print } = setup;
     const messages = leadsFor(setup, { full: 200_000, smoke: 10_000 });
-    const prepared = await databaseOf(messages, folder, print);
+    const prepared = await databaseOf(messages, setup);
     const rates: Record<"product" | "bare", number[]> = { product: [], bare: [] };
     for (let round = 0; round < ROUNDS; round += 1) {
       for (const [side, run] of [["product", runProduct] as const, ["bare", runBare] as const]) {

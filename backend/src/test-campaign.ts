@@ -49,5 +49,5 @@ export async function beginSending({ store, bus, clock }: TestBackend, campaignI
 /** Applies a receipt to a message. */
 export async function receive({ bus }: TestBackend, messageId: string, status: ReceiptStatus, at: Instant): Promise<void> {
   const event = { version: 1, message_id: messageId, source: "receipt", status, at, code: null, reason: null } as const;
-  await bus.commit([{ step: "fold", input: { events: [event], now: at, receiptWindowMs: 60_000 } }]);
+  await bus.commit([{ step: "fold", input: { receipts: [event], campaigns: [], now: at, receiptWindowMs: 60_000 } }]);
 }

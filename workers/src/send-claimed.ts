@@ -74,11 +74,10 @@ export async function sendClaimed(
 }
 
 function prepare(message: ClaimedMessage, template: string, now: Instant): Rendered | { outcome: SendOutcome } {
-  const skipped = (reason: "lead_deleted" | "no_phone" | "opted_out" | "blank_variable", detail: string) => ({
+  const skipped = (reason: "lead_deleted" | "no_phone" | "blank_variable", detail: string) => ({
     outcome: { kind: "skipped", reason, detail } as const,
   });
   if (message.lead === null) return skipped("lead_deleted", "The lead has been deleted");
-  if (message.lead.consent.state === "opted_out") return skipped("opted_out", "Does not want messages");
   if (message.phone === null) return skipped("no_phone", "Has no phone number");
   const result = render(templateOf(template), message.lead, now);
   switch (result.kind) {

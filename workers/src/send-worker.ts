@@ -17,7 +17,7 @@ export interface Sender {
 }
 
 /** How many messages are claimed at once, and so are on the wire at once: what a crash leaves uncertain at the most. */
-const MESSAGES_PER_CLAIM = 500;
+const MESSAGES_PER_CLAIM = 1_000;
 const WINDOWS_PER_BATCH = 16;
 
 export interface SendWorker extends Stage<SendWorkerStats> {

@@ -1,4 +1,5 @@
 /** Owns the last stage: what became known of messages is applied to their rows, and campaigns that are done complete. */
+import { parseMessageId } from "@mini-crm/core/message/message";
 import type { PipelineDeps, Stage, Timing } from "./deps.ts";
 
 export interface StatusAggregatorStats {
@@ -23,11 +24,14 @@ export function startStatusAggregator({ bus, clock, log }: PipelineDeps, timing:
     batchSize: STATUSES_PER_BATCH,
     async handler({ events, commit }) {
       const statuses = events.map(({ value }) => value);
-      const input = { events: statuses, now: clock.now(), receiptWindowMs: timing.receiptWindowMs };
+      // The sender has written its own outcomes; what is left of them is whether their campaigns are done.
+      const receipts = statuses.filter(({ source }) => source === "receipt");
+      const outcomes = statuses.filter(({ source }) => source === "send");
+      const campaigns = [...new Set(outcomes.map(({ message_id }) => parseMessageId(message_id)?.campaignId ?? ""))];
+      const input = { receipts, campaigns, now: clock.now(), receiptWindowMs: timing.receiptWindowMs };
       const [folded] = await commit([{ step: "fold", input }]);
-      const fromSender = statuses.filter(({ source }) => source === "send").length;
-      stats.processed += fromSender;
-      stats.receipts += statuses.length - fromSender;
+      stats.processed += outcomes.length;
+      stats.receipts += receipts.length;
       stats.completed += folded.completed.length;
       for (const campaign of folded.completed) log.info({ campaign }, "Campaign completed");
     },

@@ -27,9 +27,8 @@ export function expand(connection: Connection, input: ExpandInput): Stepped<Step
   const after = input.after ?? "";
   const end = windowEnd(connection, after, frozen.cutoff, input.leadsPerWindow);
   const upTo = end ?? AFTER_ALL_LEADS;
-  const written = writeRows(connection, campaign, after, upTo, input.now);
+  const { written, pending } = writeRows(connection, campaign, after, upTo, input.now);
   const raised: TopicEvent[] = [];
-  const pending = countsIn(connection, campaign._id, after, upTo).get("PENDING") ?? 0;
   const window = pending === 0 ? null : windowOf(connection, campaign._id, input.after, upTo, pending);
   if (window !== null) raised.push(window);
   if (end !== null) {
@@ -48,8 +47,14 @@ function windowEnd(connection: Connection, after: string, cutoff: number, leads:
   return created !== undefined && number(created, "created_at") > cutoff ? null : text(row, "_id");
 }
 
-/** Writes the rows that are missing; who cannot be written to gets a row that says why. Answers how many it wrote. */
-function writeRows(connection: Connection, campaign: Campaign, after: string, upTo: string, now: number): number {
+/** Writes the rows that are missing; who cannot be written to gets a row that says why. Answers how many it wrote, and how many are pending. */
+function writeRows(
+  connection: Connection,
+  campaign: Campaign,
+  after: string,
+  upTo: string,
+  now: number,
+): { written: number; pending: number } {
   const { frozen } = campaign;
   if (frozen === null) throw new Error("A campaign that runs has no frozen rule");
   const rule = compileRule(frozen.rule, frozen.cutoff);
@@ -73,14 +78,15 @@ function writeRows(connection: Connection, campaign: Campaign, after: string, up
   );
   skipDuplicateNumbers(connection, campaign._id, after, upTo, now);
   const changes = countChanges(connection);
+  const counts = countsIn(connection, campaign._id, after, upTo);
   let written = 0;
-  for (const [status, messages] of countsIn(connection, campaign._id, after, upTo)) {
+  for (const [status, messages] of counts) {
     const added = messages - (before.get(status) ?? 0);
     changes.moved(campaign._id, null, status, added);
     written += added;
   }
   changes.write();
-  return written;
+  return { written, pending: counts.get("PENDING") ?? 0 };
 }
 
 /** Of several leads with one number, only the oldest in the audience is written to. Only marked leads can be among them. */

@@ -1,5 +1,6 @@
 /** Owns how a lead lies in its table: the columns, and the way from a row to a lead and back. */
 import type { ConsentState, Lead } from "@mini-crm/core/lead/lead";
+import { TEMPLATE_FIELDS, type TemplateField } from "@mini-crm/core/template/fields";
 import { type Connection, number, numberOrNull, type Row, text, textOrNull } from "./connection.ts";
 
 /** The select list from which `leadOf` reads; `alias` is the table's name in the query. */
@@ -24,12 +25,33 @@ export function leadColumns(alias: string): string {
   return `${plain.map((column) => `${alias}.${column}`).join(", ")}, json(${alias}.metadata) AS metadata`;
 }
 
-/** The lead `l` of a query as the JSON text of a `Lead`; null where there is none. */
-export const LEAD_AS_JSON = `CASE WHEN l._id IS NOT NULL THEN json_object('_id', l._id, 'external_id', l.external_id,
-  'name', l.name, 'emails', json(l.emails), 'phones', json(l.phones), 'tags', json(l.tags), 'total_spend', l.total_spend,
-  'visits', l.visits, 'last_order_at', l.last_order_at, 'timezone', l.timezone, 'metadata', json(l.metadata),
-  'consent', json_object('state', l.consent, 'source', l.consent_source, 'at', l.consent_at),
-  'created_at', l.created_at, 'updated_at', l.updated_at) END`;
+/** How each field stands in the JSON text of a lead, where it is wanted and where it is not. */
+const FIELD_AS_JSON: Record<TemplateField, { wanted: string; blank: string }> = {
+  name: { wanted: "json_quote(l.name)", blank: "null" },
+  emails: { wanted: "l.emails", blank: "[]" },
+  phones: { wanted: "l.phones", blank: "[]" },
+  tags: { wanted: "l.tags", blank: "[]" },
+  total_spend: { wanted: "json_quote(l.total_spend)", blank: "null" },
+  visits: { wanted: "json_quote(l.visits)", blank: "null" },
+  last_order_at: { wanted: "json_quote(l.last_order_at)", blank: "null" },
+  external_id: { wanted: "json_quote(l.external_id)", blank: "null" },
+  timezone: { wanted: "json_quote(l.timezone)", blank: "null" },
+  metadata: { wanted: "json(l.metadata)", blank: "{}" },
+};
+
+/**
+ * SQL for the lead `l` of a query as the JSON text of a `Lead` that only has `fields`; `null` where there is no lead. Put together
+ * of texts: SQLite's own `json_object` would read every list again.
+ */
+export function leadAsJson(fields: readonly TemplateField[]): string {
+  const parts = TEMPLATE_FIELDS.map((field) => {
+    const { wanted, blank } = FIELD_AS_JSON[field];
+    return fields.includes(field) ? `,"${field}":' || ${wanted} || '` : `,"${field}":${blank}`;
+  });
+  const consent = `,"consent":{"state":"' || l.consent || '","source":null,"at":null}`;
+  return `CASE WHEN l._id IS NULL THEN 'null' ELSE '{"_id":"' || l._id || '"${parts.join("")}${consent},"created_at":' ||
+    l.created_at || ',"updated_at":' || l.updated_at || '}' END`;
+}
 
 export function leadOf(row: Row): Lead {
   return {

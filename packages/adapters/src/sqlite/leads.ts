@@ -7,16 +7,7 @@ import { mergeLead, newLead, replaceFields } from "@mini-crm/core/lead/merge";
 import type { ImportCounts, LeadChange, LeadSortField, Page, PageRequest, Sort } from "@mini-crm/core/ports/store";
 import type { Rule } from "@mini-crm/core/segment/rule";
 import { type Connection, number, text } from "./connection.ts";
-import {
-  type Contact,
-  type ContactKind,
-  contactsOf,
-  deleteContacts,
-  insertContact,
-  leadColumns,
-  leadOf,
-  writeLead,
-} from "./lead-rows.ts";
+import { type Contact, contactsOf, deleteContacts, insertContact, leadColumns, leadOf, writeLead } from "./lead-rows.ts";
 import { compileRule } from "./rule-query.ts";
 
 export function leadVerbs(connection: Connection, newId: () => string) {
@@ -75,52 +66,50 @@ function leadWithExternalId(connection: Connection, externalId: string): string 
 }
 
 /**
- * Merges each input into the lead that it is recognised as, or adds a lead. New rows are written at the end, contacts in the
- * order of their index: half of an import's time is index pages, and sorted they are touched once.
+ * Merges each input into the lead that it is recognised as, or adds a lead. Who is known is asked once for the whole body, and
+ * new rows are written at the end, contacts in the order of their index: most of an import's time is index pages, and in order
+ * each is touched once.
  */
 function importAll(connection: Connection, inputs: readonly LeadInput[], newId: () => string, now: Instant) {
+  const holders = knownHolders(connection, inputs);
   const fresh = new Map<string, Lead>();
-  const freshByContact = new Map<string, string[]>();
   const modified = new Set<string>();
   const matched = new Set<string>();
+  const shared = new Set<string>();
   let lastId = "";
 
-  const shared = new Set<string>();
-
   const read = (id: string): Lead | null => fresh.get(id) ?? readLead(connection, id);
-
   const remember = (lead: Lead): void => {
-    fresh.set(lead._id, lead);
-    for (const key of identityKeys(lead)) {
-      const ids = freshByContact.get(key);
-      if (ids === undefined) freshByContact.set(key, [lead._id]);
-      else if (!ids.includes(lead._id)) ids.push(lead._id);
-    }
+    for (const key of identityKeys(lead)) hold(holders, key, lead._id);
   };
 
   for (const input of inputs) {
-    const candidates = [...candidateIds(connection, freshByContact, input)].map(read).filter((lead) => lead !== null);
+    const candidates = candidateIds(holders, input)
+      .map(read)
+      .filter((lead) => lead !== null);
     const known = recognise(input, candidates);
     for (const other of candidates) if (other !== known) for (const phone of other.phones) shared.add(phone);
     if (known === null) {
       const lead = newLead(input, newId(), now);
+      fresh.set(lead._id, lead);
       remember(lead);
-      lastId = lead._id;
       matched.add(lead._id);
+      lastId = lead._id;
       continue;
     }
-    lastId = known._id;
     matched.add(known._id);
-    const merged = mergeLead(known, input, now);
-    if (!merged.changed) continue;
-    if (fresh.has(known._id)) {
-      remember(merged.lead);
+    lastId = known._id;
+    const { lead, changed } = mergeLead(known, input, now);
+    if (!changed) continue;
+    remember(lead);
+    if (fresh.has(lead._id)) {
+      fresh.set(lead._id, lead);
       continue;
     }
-    modified.add(known._id);
-    writeLead(connection, merged.lead);
-    for (const { kind, value } of contactsOf(merged.lead)) insertContact(connection, kind, value, known._id);
-    for (const phone of merged.lead.phones) shared.add(phone);
+    modified.add(lead._id);
+    writeLead(connection, lead);
+    for (const { kind, value } of contactsOf(lead)) insertContact(connection, kind, value, lead._id);
+    for (const phone of lead.phones) shared.add(phone);
   }
 
   insertAll(connection, fresh);
@@ -143,54 +132,74 @@ function markSharedPhones(connection: Connection, phones: Iterable<string>): voi
   }
 }
 
-/** Everybody who shares an `external_id`, a phone or an e-mail address with `input`; nobody twice. */
-function candidateIds(connection: Connection, freshByContact: Map<string, string[]>, input: LeadInput): Set<string> {
-  const ids = new Set<string>();
-  if (input.external_id) {
-    const stored = leadWithExternalId(connection, input.external_id);
-    if (stored !== null) ids.add(stored);
-    for (const id of freshByContact.get(`external_id ${input.external_id}`) ?? []) ids.add(id);
-  }
-  for (const { kind, value } of [...contactList("phone", input.phones), ...contactList("email", input.emails)]) {
-    const holders = connection.all(
-      "SELECT lead_id FROM lead_contact WHERE kind = ? AND value = ? ORDER BY lead_id LIMIT ?",
-      kind,
-      value,
-      MOST_HOLDERS,
-    );
-    for (const row of holders) ids.add(text(row, "lead_id"));
-    for (const id of freshByContact.get(`${kind} ${value}`) ?? []) ids.add(id);
-  }
-  return ids;
-}
+/** The leads behind each sign of identity; a sign is an `external_id`, a phone or an e-mail address. */
+type Holders = Map<string, string[]>;
 
 /** How many leads with one number or address are looked at. */
 const MOST_HOLDERS = 50;
 
-function contactList(kind: ContactKind, values: readonly string[] | undefined): Contact[] {
-  return values === undefined ? [] : values.map((value) => ({ kind, value }));
+function hold(holders: Holders, key: string, id: string): void {
+  const ids = holders.get(key);
+  if (ids === undefined) holders.set(key, [id]);
+  else if (ids.length < MOST_HOLDERS && !ids.includes(id)) ids.push(id);
 }
 
-function identityKeys(lead: Lead): string[] {
-  const keys = [...contactList("phone", lead.phones), ...contactList("email", lead.emails)].map(
-    ({ kind, value }) => `${kind} ${value}`,
+/** Who in the store has a sign that any of `inputs` has; asked in the order of the index. */
+function knownHolders(connection: Connection, inputs: readonly LeadInput[]): Holders {
+  const holders: Holders = new Map();
+  for (const kind of ["phone", "email"] as const) {
+    const values = inputs.flatMap((input) => (kind === "phone" ? input.phones : input.emails) ?? []);
+    const rows = connection.all(
+      `SELECT c.value, c.lead_id FROM json_each(?) AS wanted CROSS JOIN lead_contact AS c ON c.kind = ? AND c.value = wanted.value
+       ORDER BY c.value, c.lead_id`,
+      JSON.stringify([...new Set(values)].sort(byCodeUnit)),
+      kind,
+    );
+    for (const row of rows) hold(holders, `${kind} ${text(row, "value")}`, text(row, "lead_id"));
+  }
+  const externalIds = inputs.flatMap(({ external_id }) => (external_id ? [external_id] : []));
+  const rows = connection.all(
+    "SELECT lead.external_id, lead._id FROM json_each(?) AS wanted CROSS JOIN lead ON lead.external_id = wanted.value",
+    JSON.stringify(externalIds),
   );
-  if (lead.external_id !== null) keys.push(`external_id ${lead.external_id}`);
+  for (const row of rows) hold(holders, `external_id ${text(row, "external_id")}`, text(row, "_id"));
+  return holders;
+}
+
+/** Everybody who shares an `external_id`, a phone or an e-mail address with `input`; nobody twice. */
+function candidateIds(holders: Holders, input: LeadInput): string[] {
+  let found: string[] = NOBODY;
+  for (const key of identityKeys(input)) {
+    const ids = holders.get(key);
+    if (ids !== undefined) found = found === NOBODY ? ids : [...new Set([...found, ...ids])];
+  }
+  return found;
+}
+
+/** What nearly every lead of a first import shares something with. */
+const NOBODY: string[] = [];
+
+function identityKeys({ external_id, phones, emails }: LeadInput): string[] {
+  const keys: string[] = [];
+  if (external_id) keys.push(`external_id ${external_id}`);
+  for (const phone of phones ?? []) keys.push(`phone ${phone}`);
+  for (const email of emails ?? []) keys.push(`email ${email}`);
   return keys;
 }
 
 function insertAll(connection: Connection, leads: ReadonlyMap<string, Lead>): void {
-  const contacts: [kind: ContactKind, value: string, leadId: string][] = [];
+  const contacts: (Contact & { leadId: string })[] = [];
   for (const lead of leads.values()) {
     writeLead(connection, lead);
-    for (const { kind, value } of contactsOf(lead)) contacts.push([kind, value, lead._id]);
+    for (const contact of contactsOf(lead)) contacts.push({ ...contact, leadId: lead._id });
   }
-  contacts.sort(([kindA, valueA], [kindB, valueB]) => {
-    if (kindA !== kindB) return kindA < kindB ? -1 : 1;
-    return valueA < valueB ? -1 : valueA > valueB ? 1 : 0;
-  });
-  for (const [kind, value, leadId] of contacts) insertContact(connection, kind, value, leadId);
+  contacts.sort((a, b) => byCodeUnit(a.kind, b.kind) || byCodeUnit(a.value, b.value));
+  for (const { kind, value, leadId } of contacts) insertContact(connection, kind, value, leadId);
   if (leads.size > 0) connection.run("UPDATE lead_total SET leads = leads + ?", leads.size);
+}
+
+function byCodeUnit(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** The order of creation is the order of identifiers, which every index already has behind its own column. */

@@ -4,7 +4,7 @@ import { type Message, type MessageStatus, messageId, parseMessageId } from "@mi
 import type { Admission, Claim, ClaimedMessage, MessageStore, Page, PageRequest, RateLimit } from "@mini-crm/core/ports/store";
 import { countChanges, readCampaign } from "./campaigns.ts";
 import { type Connection, number, numberOrNull, type Row, text, textOrNull } from "./connection.ts";
-import { LEAD_AS_JSON } from "./lead-rows.ts";
+import { leadAsJson } from "./lead-rows.ts";
 
 type ClaimRequest = Parameters<MessageStore["claim"]>[0];
 type AdmitRequest = Parameters<MessageStore["admit"]>[0];
@@ -71,9 +71,10 @@ function claim(connection: Connection, request: ClaimRequest): RawClaim {
   const use = request.rate === null ? null : rateUse(connection, request.channel_id, request.rate, request.now);
   const room = use === null || request.rate === null ? request.max : request.rate.messages - use.used;
   const row = connection.get(
-    `SELECT count(*) AS messages, min(lead_id) AS first, max(lead_id) AS last, json_group_array(json(claimed)) AS claimed
+    `SELECT count(*) AS messages, min(lead_id) AS first, max(lead_id) AS last, group_concat(claimed) AS claimed
      FROM (
-       SELECT m.lead_id, json_object('lead_id', m.lead_id, 'phone', m.phone, 'attempt', m.attempt + 1, 'lead', ${LEAD_AS_JSON}) AS claimed
+       SELECT m.lead_id, '{"lead_id":"' || m.lead_id || '","phone":' || json_quote(m.phone) ||
+         ',"attempt":' || (m.attempt + 1) || ',"lead":' || ${leadAsJson(campaign.frozen.fields)} || '}' AS claimed
        FROM message AS m LEFT JOIN lead AS l ON l._id = m.lead_id
        WHERE m.campaign_id = ? AND m.lead_id > ? AND m.lead_id <= ? AND m.status = 'PENDING'
          AND (m.wake_at IS NULL OR m.wake_at <= ?)
@@ -102,7 +103,7 @@ function claim(connection: Connection, request: ClaimRequest): RawClaim {
   const changes = countChanges(connection);
   changes.moved(request.campaign_id, "PENDING", "CLAIMED", claimed);
   changes.write();
-  return { kind: "claimed", template: campaign.frozen.template, messages: text(row, "claimed") };
+  return { kind: "claimed", template: campaign.frozen.template, messages: `[${text(row, "claimed")}]` };
 }
 
 /** A claim as it leaves the database thread: the messages are one JSON text, taken apart where they are rendered. */
@@ -119,34 +120,30 @@ function admit(connection: Connection, request: AdmitRequest): Admission {
   let room = use === null || request.rate === null ? Number.POSITIVE_INFINITY : request.rate.messages - use.used;
   const admission: Admission = { admitted: [], opted_out: [] };
   const changes = countChanges(connection);
-  const running = new Map<string, boolean>();
+  const keyed = request.messages.map((message) => ({ message, key: parseMessageId(message._id) }));
+  const isRunning = runningAmong(connection, new Set(keyed.map(({ key }) => key?.campaignId ?? "")));
+  const hasOptedOut = optedOutAmong(
+    connection,
+    keyed.map(({ key }) => key?.leadId ?? ""),
+  );
 
-  for (const message of request.messages) {
-    const key = parseMessageId(message._id);
-    if (key === null) continue;
-    let runs = running.get(key.campaignId);
-    if (runs === undefined) {
-      const row = connection.get("SELECT status FROM campaign WHERE _id = ?", key.campaignId);
-      runs = row?.["status"] === "RUNNING";
-      running.set(key.campaignId, runs);
+  for (const { message, key } of keyed) {
+    if (key === null || !isRunning.has(key.campaignId)) continue;
+    if (hasOptedOut.has(key.leadId)) {
+      admission.opted_out.push(message._id);
+      continue;
     }
-    if (!runs) continue;
     if (room <= 0) continue;
     const admitted = connection.run(
       `UPDATE message SET status = 'SENDING', sending_at = ?
-       WHERE campaign_id = ? AND lead_id = ?3 AND status = 'CLAIMED' AND worker = ? AND attempt = ?
-         AND NOT EXISTS (SELECT 1 FROM lead WHERE _id = ?3 AND consent = 'opted_out')`,
+       WHERE campaign_id = ? AND lead_id = ? AND status = 'CLAIMED' AND worker = ? AND attempt = ?`,
       request.now,
       key.campaignId,
       key.leadId,
       request.worker,
       message.attempt,
     );
-    if (admitted === 0) {
-      const lead = connection.get("SELECT consent FROM lead WHERE _id = ?", key.leadId);
-      if (lead?.["consent"] === "opted_out") admission.opted_out.push(message._id);
-      continue;
-    }
+    if (admitted === 0) continue;
     connection.run(
       "INSERT OR REPLACE INTO message_text (campaign_id, lead_id, text) VALUES (?, ?, ?)",
       key.campaignId,
@@ -159,20 +156,28 @@ function admit(connection: Connection, request: AdmitRequest): Admission {
   }
 
   changes.write();
-  if (request.rate !== null && admission.admitted.length > 0) {
-    connection.run(
-      "DELETE FROM channel_send WHERE channel_id = ? AND at <= ?",
-      request.channel_id,
-      request.now - request.rate.windowMs,
-    );
-    connection.run(
-      "INSERT INTO channel_send (channel_id, at, messages) VALUES (?, ?, ?)",
-      request.channel_id,
-      request.now,
-      admission.admitted.length,
-    );
-  }
+  if (request.rate !== null) countSends(connection, request.channel_id, request.rate, admission.admitted.length, request.now);
   return admission;
+}
+
+function runningAmong(connection: Connection, campaignIds: ReadonlySet<string>): Set<string> {
+  const isRunning = (id: string) => connection.get("SELECT status FROM campaign WHERE _id = ?", id)?.["status"] === "RUNNING";
+  return new Set([...campaignIds].filter(isRunning));
+}
+
+/** One look at the few who have opted out among leads that lie close together, instead of one at each lead. */
+function optedOutAmong(connection: Connection, leadIds: readonly string[]): Set<string> {
+  const first = leadIds.reduce((least, id) => (id < least ? id : least), "g");
+  const last = leadIds.reduce((most, id) => (id > most ? id : most), "");
+  const rows = connection.all("SELECT _id FROM lead WHERE consent = 'opted_out' AND _id >= ? AND _id <= ?", first, last);
+  return new Set(rows.map((row) => text(row, "_id")));
+}
+
+/** Counts sends against the rate, and forgets those that no window holds any more. */
+function countSends(connection: Connection, channelId: string, rate: RateLimit, messages: number, now: Instant): void {
+  if (messages === 0) return;
+  connection.run("DELETE FROM channel_send WHERE channel_id = ? AND at <= ?", channelId, now - rate.windowMs);
+  connection.run("INSERT INTO channel_send (channel_id, at, messages) VALUES (?, ?, ?)", channelId, now, messages);
 }
 
 function rateUse(connection: Connection, channelId: string, rate: RateLimit, now: Instant): { used: number; resetAt: Instant } {

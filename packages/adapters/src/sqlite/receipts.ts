@@ -10,14 +10,13 @@ import type { Input, MessageKey, Stepped } from "./raised.ts";
 
 export function fold(connection: Connection, input: Input<"fold">): Stepped<StepResult<"fold">> {
   const changes = countChanges(connection);
-  const touched = new Set<string>();
+  const touched = new Set(input.campaigns);
   let moved = 0;
-  for (const event of input.events) {
-    const key = parseMessageId(event.message_id);
+  for (const receipt of input.receipts) {
+    const key = parseMessageId(receipt.message_id);
     if (key === null) continue;
     touched.add(key.campaignId);
-    if (event.source === "send") continue; // The sender has already written its row.
-    if (applyReceipt(connection, key, event, changes)) moved += 1;
+    if (applyReceipt(connection, key, receipt, changes)) moved += 1;
   }
   changes.write();
   return { result: { moved, completed: completeThoseDone(connection, touched, input) }, raised: [] };

@@ -19,7 +19,7 @@ import {
   type Turn,
 } from "../embedded-bus/log.ts";
 import { campaignVerbs } from "./campaigns.ts";
-import type { Connection } from "./connection.ts";
+import type { Connection, Durability } from "./connection.ts";
 import { leadVerbs } from "./leads.ts";
 import { messageVerbs } from "./messages.ts";
 import { processVerbs } from "./processes.ts";
@@ -57,21 +57,18 @@ export function createVerbs(connection: Connection, chance: { now: () => number;
 
     /**
      * The one transaction of a batch: its writes, the events they raise, and its offset. Answers the topics that have news. What a
-     * power cut undoes of a batch, the batch does again; everything else is durable when it is answered.
+     * power cut undoes is done again by the batch, or by the end of a lease; everything else is durable when it is answered.
      */
     commit: (commit: Commit): { results: StepResult<StepName>[]; topics: string[] } =>
-      connection.transaction(
-        () => {
-          if (commit.consumed !== null && !moveOn(connection, commit.consumed)) {
-            throw new AppError("SUPERSEDED", "Another process has taken this batch over.", { retryable: true });
-          }
-          const { results, raised } = carryOut(commit.steps);
-          const batches = [...batchesOf(raised), ...commit.publish];
-          append(connection, batches, commit.now);
-          return { results, topics: [...new Set(batches.map(({ topic }) => topic))] };
-        },
-        commit.consumed === null ? "now" : "soon",
-      ),
+      connection.transaction(() => {
+        if (commit.consumed !== null && !moveOn(connection, commit.consumed)) {
+          throw new AppError("SUPERSEDED", "Another process has taken this batch over.", { retryable: true });
+        }
+        const { results, raised } = carryOut(commit.steps);
+        const batches = [...batchesOf(raised), ...commit.publish];
+        append(connection, batches, commit.now);
+        return { results, topics: [...new Set(batches.map(({ topic }) => topic))] };
+      }, durabilityOf(commit)),
 
     readTurn: (turn: Turn): ReadBatch[] => readTurn(connection, turn),
     letGo: (group: string, topic: string, owner: string): void => letGo(connection, group, topic, owner),
@@ -86,5 +83,13 @@ export function createVerbs(connection: Connection, chance: { now: () => number;
     close: (): void => connection.close(),
   };
 }
+
+function durabilityOf({ consumed, steps, publish }: Commit): Durability {
+  const isDoneAgain = consumed !== null || (publish.length === 0 && steps.every(({ step }) => ENDED_BY_LEASE.has(step)));
+  return isDoneAgain ? "soon" : "now";
+}
+
+/** Without its outcome, a message that was on the wire becomes uncertain, and its receipts settle it. */
+const ENDED_BY_LEASE: ReadonlySet<StepName> = new Set<StepName>(["record", "recover"]);
 
 export type Verbs = ReturnType<typeof createVerbs>;

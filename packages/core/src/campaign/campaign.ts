@@ -3,6 +3,7 @@ import { unreachable } from "../app-error.ts";
 import type { Instant } from "../instant.ts";
 import { MESSAGE_STATUSES, type MessageStatus } from "../message/message.ts";
 import type { Rule } from "../segment/rule.ts";
+import type { TemplateField } from "../template/fields.ts";
 
 /**
  * The way of a campaign:
@@ -20,6 +21,8 @@ export type CampaignStatus = "DRAFT" | "SCHEDULED" | "RUNNING" | "PAUSED" | "COM
 export interface FrozenRun {
   rule: Rule;
   template: string;
+  /** The fields of a lead that the template reads: all that rendering needs to be given. */
+  fields: TemplateField[];
   /** Leads created after this moment are not in the audience; relative dates count back from it. */
   cutoff: Instant;
 }

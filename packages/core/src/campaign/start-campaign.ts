@@ -2,6 +2,7 @@
 import type { Clock } from "../ports/clock.ts";
 import type { EventBus } from "../ports/event-bus.ts";
 import type { Store } from "../ports/store.ts";
+import { fieldsOf, templateOf } from "../template/template.ts";
 import type { CampaignStatus } from "./campaign.ts";
 
 export interface StartDeps {
@@ -29,7 +30,8 @@ export async function startCampaign({ store, bus, clock }: StartDeps, id: string
   const now = clock.now();
   const audience = await store.segments.count(segment.rule_ast, now);
   if (audience === 0) return { kind: "empty_audience", segment_id: segment._id };
-  const frozen = { rule: segment.rule_ast, template: campaign.message_template, cutoff: now };
+  const template = campaign.message_template;
+  const frozen = { rule: segment.rule_ast, template, fields: fieldsOf(templateOf(template)), cutoff: now };
   const [start] = await bus.commit([{ step: "start", input: { campaign_id: id, frozen, expected: audience, now } }]);
   if (start.kind === "started") return { kind: "started", audience };
 

@@ -5,6 +5,7 @@ import { encodeLeads } from "../lead/encoded-leads.ts";
 import type { LeadInput } from "../lead/lead.ts";
 import type { Store } from "../ports/store.ts";
 import type { Rule } from "../segment/rule.ts";
+import { fieldsOf, templateOf } from "../template/template.ts";
 
 export const NOW = Date.UTC(2025, 8, 15, 16, 15);
 export const EVERYBODY: Rule = {
@@ -52,7 +53,8 @@ export function draft(fields: Partial<Campaign> = {}): Campaign {
 
 /** The step that runs a campaign over everybody. */
 export function startOf(campaign: Campaign, fields: { rule?: Rule; expected?: number } = {}) {
-  const frozen = { rule: fields.rule ?? EVERYBODY, template: campaign.message_template, cutoff: NOW };
+  const template = campaign.message_template;
+  const frozen = { rule: fields.rule ?? EVERYBODY, template, fields: fieldsOf(templateOf(template)), cutoff: NOW };
   return {
     step: "start",
     input: { campaign_id: campaign._id, frozen, expected: fields.expected ?? 0, now: NOW },

@@ -32,9 +32,9 @@ export interface StepTable {
     input: { worker: string; outcomes: readonly AttemptOutcome[]; now: Instant };
     result: { applied: number };
   };
-  /** Applies statuses, each only forward, and completes the campaigns that are done. */
+  /** Applies receipts, each only forward, and completes those of `campaigns` and of the receipts' campaigns that are done. */
   fold: {
-    input: { events: readonly StatusEvent[]; now: Instant; receiptWindowMs: number };
+    input: { receipts: readonly StatusEvent[]; campaigns: readonly string[]; now: Instant; receiptWindowMs: number };
     result: { moved: number; completed: string[] };
   };
   /**

@@ -104,7 +104,7 @@ export interface ClaimedMessage {
   lead_id: string;
   phone: string | null;
   attempt: number;
-  /** Null where the lead has been deleted since. */
+  /** The lead with the fields that the campaign's template reads, the others blank; null where it has been deleted since. */
   lead: Lead | null;
 }
 

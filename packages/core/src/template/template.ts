@@ -5,6 +5,7 @@ import type { Lead } from "../lead/lead.ts";
 import type { Problem } from "../problem.ts";
 import { isStorableText } from "../text.ts";
 import { namedVariables, type Program, parse, run } from "./engine.ts";
+import { TEMPLATE_FIELDS, type TemplateField } from "./fields.ts";
 import { syntaxProblem } from "./syntax-problem.ts";
 import { variableProblem, variablesOf } from "./variables.ts";
 
@@ -63,6 +64,16 @@ function parsedNow(source: string): Template {
   const parsed = parseTemplate(source);
   return parsed.ok ? parsed.template : { refused: parsed.problem };
 }
+
+/** The fields of a lead that `template` reads; `timezone` is what its dates are in. */
+export function fieldsOf(template: Template): TemplateField[] {
+  if ("refused" in template) return [];
+  const roots = namedVariables(template.program.nodes).map(({ path }) => FIELD_BEHIND[String(path[0])] ?? String(path[0]));
+  return TEMPLATE_FIELDS.filter((field) => field === "timezone" || roots.includes(field));
+}
+
+/** Variables that are not called as the field that they come from. */
+const FIELD_BEHIND: Readonly<Record<string, TemplateField>> = { email: "emails", phone: "phones" };
 
 /** Renders `template` for `lead`; `now` is what the template's own "now" means. Dates are in the lead's time zone, else UTC. */
 export function render(template: Template, lead: Lead, now: Instant): Rendered {
