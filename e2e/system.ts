@@ -63,16 +63,25 @@ export interface System {
 }
 
 export async function startSystem(layout: Layout, env: Environment): Promise<System> {
-  if (layout === "one process") {
-    const all = startEntry("cli/src/main.ts", ["start"], env);
-    const backendUrl = await printed(all, /API +(http:\S+)/);
-    const workersUrl = await printed(all, /Workers +(http:\S+)/);
-    return systemOf(backendUrl, workersUrl, { backend: all, workers: all });
+  const processes = startProcesses(layout, env);
+  const { backend, workers } = processes;
+  try {
+    const [backendUrl, workersUrl] = await (layout === "one process"
+      ? Promise.all([printed(backend, /API +(http:\S+)/), printed(workers, /Workers +(http:\S+)/)])
+      : Promise.all([printed(backend, LISTENS), printed(workers, LISTENS)]));
+    return systemOf(backendUrl, workersUrl, processes);
+  } catch (error) {
+    for (const { process: child } of Object.values(processes)) child.kill("SIGKILL");
+    throw error;
   }
-  const workers = startEntry("workers/src/main.ts", [], env);
-  const backend = startEntry("backend/src/main.ts", [], env);
-  const [backendUrl, workersUrl] = await Promise.all([printed(backend, LISTENS), printed(workers, LISTENS)]);
-  return systemOf(backendUrl, workersUrl, { backend, workers });
+}
+
+function startProcesses(layout: Layout, env: Environment): System["processes"] {
+  if (layout === "two processes") {
+    return { workers: startEntry("workers/src/main.ts", [], env), backend: startEntry("backend/src/main.ts", [], env) };
+  }
+  const all = startEntry("cli/src/main.ts", ["start"], env);
+  return { backend: all, workers: all };
 }
 
 /** What a process of its own logs when it listens. */
