@@ -72,9 +72,8 @@ function deliverAll(connection: Connection, campaignId: string): void {
 function claim(connection: Connection, campaignId: string, after: string, upTo: string): void {
   connection.transaction(() => {
     const claimed = connection.run(
-      `UPDATE message SET status = 'CLAIMED', worker = 'bench', attempt = attempt + 1, wake_at = ?
+      `UPDATE message SET status = 'CLAIMED', worker = 'bench', attempt = attempt + 1
        WHERE campaign_id = ? AND lead_id > ? AND lead_id <= ? AND status = 'PENDING'`,
-      Date.now() + 30_000,
       campaignId,
       after,
       upTo,
@@ -104,7 +103,7 @@ function record(connection: Connection, campaignId: string, leadIds: readonly st
     const at = Date.now();
     for (const leadId of leadIds) {
       connection.run(
-        `UPDATE message SET status = 'SENT', provider_id = ?, sent_at = ?, wake_at = NULL
+        `UPDATE message SET status = 'SENT', provider_id = ?, sent_at = ?
          WHERE campaign_id = ? AND lead_id = ? AND status = 'SENDING'`,
         `3EB0${leadId}`,
         at,

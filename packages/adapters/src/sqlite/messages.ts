@@ -77,7 +77,7 @@ function claim(connection: Connection, request: ClaimRequest): RawClaim {
          ',"attempt":' || (m.attempt + 1) || ',"lead":' || ${leadAsJson(campaign.frozen.fields)} || '}' AS claimed
        FROM message AS m LEFT JOIN lead AS l ON l._id = m.lead_id
        WHERE m.campaign_id = ? AND m.lead_id > ? AND m.lead_id <= ? AND m.status = 'PENDING'
-         AND (m.wake_at IS NULL OR m.wake_at <= ?)
+         AND (m.due_at IS NULL OR m.due_at <= ?)
        ORDER BY m.lead_id LIMIT ?)`,
     request.campaign_id,
     request.after ?? "",
@@ -90,16 +90,23 @@ function claim(connection: Connection, request: ClaimRequest): RawClaim {
 
   // In this transaction nobody else writes: the range holds just the rows that were read.
   const claimed = connection.run(
-    `UPDATE message SET status = 'CLAIMED', worker = ?, attempt = attempt + 1, wake_at = ?
-     WHERE campaign_id = ? AND lead_id >= ? AND lead_id <= ? AND status = 'PENDING' AND (wake_at IS NULL OR wake_at <= ?)`,
+    `UPDATE message SET status = 'CLAIMED', worker = ?, attempt = attempt + 1, due_at = NULL
+     WHERE campaign_id = ? AND lead_id >= ? AND lead_id <= ? AND status = 'PENDING' AND (due_at IS NULL OR due_at <= ?)`,
     request.worker,
-    request.now + request.leaseMs,
     request.campaign_id,
     text(row, "first"),
     text(row, "last"),
     request.now,
   );
   if (claimed !== number(row, "messages")) throw new Error("A claim changed other rows than it read");
+  connection.run(
+    "INSERT INTO claim (worker, campaign_id, first, last, until) VALUES (?, ?, ?, ?, ?)",
+    request.worker,
+    request.campaign_id,
+    text(row, "first"),
+    text(row, "last"),
+    request.now + request.leaseMs,
+  );
   const changes = countChanges(connection);
   changes.moved(request.campaign_id, "PENDING", "CLAIMED", claimed);
   changes.write();

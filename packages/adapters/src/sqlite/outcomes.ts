@@ -69,7 +69,7 @@ function writeSent(
   now: Instant,
 ): boolean {
   const written = connection.run(
-    `UPDATE message SET status = ?, provider_id = ?, sent_at = coalesce(sent_at, ?), wake_at = NULL,
+    `UPDATE message SET status = ?, provider_id = ?, sent_at = coalesce(sent_at, ?),
       code = CASE ?1 WHEN 'FAILED' THEN code END, reason = CASE ?1 WHEN 'FAILED' THEN reason END
      WHERE campaign_id = ? AND lead_id = ? AND status = ?`,
     to,
@@ -92,7 +92,7 @@ export function writeOutcome(
 ): void {
   const waits = outcome.kind === "retry" || outcome.kind === "released";
   connection.run(
-    `UPDATE message SET status = ?, code = ?, reason = ?, retryable = ?, settled_at = ?, wake_at = ?, attempt = attempt - ?,
+    `UPDATE message SET status = ?, code = ?, reason = ?, retryable = ?, settled_at = ?, due_at = ?, attempt = attempt - ?,
       sending_at = CASE WHEN ? THEN NULL ELSE sending_at END
      WHERE campaign_id = ? AND lead_id = ?`,
     status,

@@ -30,12 +30,7 @@ export function processVerbs(connection: Connection) {
         connection.run("DELETE FROM process WHERE _id = ?", id);
         connection.run("UPDATE event_offset SET owner = NULL, owned_until = NULL WHERE owner = ?", id);
         // Their leases have ended; the next `recover` says what that means for each.
-        connection.run(
-          "UPDATE message SET wake_at = ? WHERE wake_at > ? AND worker = ? AND status IN ('CLAIMED', 'SENDING')",
-          now,
-          now,
-          id,
-        );
+        connection.run("UPDATE claim SET until = ? WHERE until > ? AND worker = ?", now, now, id);
       }),
 
     processesSince: (since: Instant): ProcessSign[] =>

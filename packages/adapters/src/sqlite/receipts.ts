@@ -52,7 +52,7 @@ function writeReceipt(
 ): boolean {
   const column = RECEIPT_TIME[event.status];
   const written = connection.run(
-    `UPDATE message SET status = ?, ${column}, wake_at = NULL,
+    `UPDATE message SET status = ?, ${column}, due_at = NULL,
       settled_at = CASE ?1 WHEN 'FAILED' THEN coalesce(settled_at, ?2) END,
       code = CASE ?1 WHEN 'FAILED' THEN coalesce(code, ?) END, reason = CASE ?1 WHEN 'FAILED' THEN coalesce(reason, ?) END
      WHERE campaign_id = ? AND lead_id = ? AND status = ?`,

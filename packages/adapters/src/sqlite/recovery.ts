@@ -3,63 +3,111 @@ import type { TopicEvent } from "@mini-crm/core/event/topics";
 import { messageId } from "@mini-crm/core/message/message";
 import type { SendOutcome } from "@mini-crm/core/message/outcome";
 import type { StepResult } from "@mini-crm/core/ports/steps";
-import { countChanges } from "./campaigns.ts";
-import { type Connection, text } from "./connection.ts";
+import { type CountChanges, countChanges } from "./campaigns.ts";
+import { type Connection, type Row, text } from "./connection.ts";
 import { writeOutcome } from "./outcomes.ts";
 import { type Input, type Stepped, statusEventOf, windowOf } from "./raised.ts";
 import { completeThoseDone } from "./receipts.ts";
 
 export function recover(connection: Connection, input: Input<"recover">): Stepped<StepResult<"recover">> {
   const changes = countChanges(connection);
-  const result = { freed: 0, uncertain: 0, due: 0, completed: [] as string[] };
+  const spans = spanList();
   const raised: TopicEvent[] = [];
-  const lookAt = new Map<string, { first: string; last: string; messages: number }>();
-  const rows = connection.all(
-    "SELECT campaign_id, lead_id, status FROM message WHERE wake_at <= ? ORDER BY wake_at LIMIT ?",
-    input.now,
-    input.limit,
-  );
-
-  for (const row of rows) {
-    const campaignId = text(row, "campaign_id");
-    const leadId = text(row, "lead_id");
-    const status = text(row, "status");
-    if (status === "SENDING") {
-      const reason = "The worker that sent it did not say what came of it; a receipt would settle it.";
-      const outcome: SendOutcome = { kind: "uncertain", code: "lease_expired", reason };
-      writeOutcome(connection, { campaignId, leadId }, "UNCERTAIN", outcome, input.now);
-      changes.moved(campaignId, "SENDING", "UNCERTAIN");
-      const event = statusEventOf(messageId(campaignId, leadId), outcome, input.now);
-      if (event !== null) raised.push(event);
-      result.uncertain += 1;
-      continue;
-    }
-    connection.run(
-      "UPDATE message SET status = 'PENDING', wake_at = NULL WHERE campaign_id = ? AND lead_id = ?",
-      campaignId,
-      leadId,
-    );
-    if (status === "CLAIMED") {
-      changes.moved(campaignId, "CLAIMED", "PENDING");
-      result.freed += 1;
-    } else {
-      result.due += 1;
-    }
-    const span = lookAt.get(campaignId) ?? { first: leadId, last: leadId, messages: 0 };
-    if (leadId < span.first) span.first = leadId;
-    if (leadId > span.last) span.last = leadId;
-    span.messages += 1;
-    lookAt.set(campaignId, span);
-  }
-
+  const freed = freeExpired(connection, input, changes, spans);
+  const uncertain = doubtExpired(connection, input, changes, raised);
+  connection.run("DELETE FROM claim WHERE until <= ?", input.now);
+  const due = wakeDue(connection, input, spans);
   changes.write();
-  for (const [campaignId, span] of lookAt) {
-    const window = windowOf(connection, campaignId, justBefore(span.first), span.last, span.messages);
+  for (const { campaignId, first, last, messages } of spans.all()) {
+    const window = windowOf(connection, campaignId, justBefore(first), last, messages);
     if (window !== null) raised.push(window);
   }
   const running = connection.all("SELECT _id FROM campaign WHERE status = 'RUNNING'").map((row) => text(row, "_id"));
-  result.completed = completeThoseDone(connection, running, input);
-  return { result, raised };
+  const completed = completeThoseDone(connection, running, input);
+  return { result: { freed, uncertain, due, completed }, raised };
+}
+
+/** Messages in `status` whose claim has expired, unless their worker has claimed them again since. */
+function expired(connection: Connection, status: "CLAIMED" | "SENDING", now: number): Row[] {
+  return connection.all(
+    `SELECT DISTINCT m.campaign_id, m.lead_id FROM claim AS c CROSS JOIN message AS m
+       ON m.campaign_id = c.campaign_id AND m.lead_id >= c.first AND m.lead_id <= c.last AND m.status = ? AND m.worker = c.worker
+     WHERE c.until <= ? AND NOT EXISTS (
+       SELECT 1 FROM claim AS later WHERE later.worker = c.worker AND later.campaign_id = c.campaign_id AND later.until > ?
+         AND m.lead_id >= later.first AND m.lead_id <= later.last)`,
+    status,
+    now,
+    now,
+  );
+}
+
+/** CLAIMED -> PENDING: nothing has gone out. */
+function freeExpired(connection: Connection, { now }: Input<"recover">, changes: CountChanges, spans: SpanList): number {
+  const rows = expired(connection, "CLAIMED", now);
+  for (const row of rows) {
+    const [campaignId, leadId] = [text(row, "campaign_id"), text(row, "lead_id")];
+    connection.run("UPDATE message SET status = 'PENDING' WHERE campaign_id = ? AND lead_id = ?", campaignId, leadId);
+    changes.moved(campaignId, "CLAIMED", "PENDING");
+    spans.add(campaignId, leadId);
+  }
+  return rows.length;
+}
+
+const LEASE_EXPIRED = {
+  kind: "uncertain",
+  code: "lease_expired",
+  reason: "The worker that sent it did not say what came of it; a receipt would settle it.",
+} as const satisfies SendOutcome;
+
+/** SENDING -> UNCERTAIN: it may have gone out. */
+function doubtExpired(connection: Connection, { now }: Input<"recover">, changes: CountChanges, raised: TopicEvent[]): number {
+  const rows = expired(connection, "SENDING", now);
+  for (const row of rows) {
+    const [campaignId, leadId] = [text(row, "campaign_id"), text(row, "lead_id")];
+    writeOutcome(connection, { campaignId, leadId }, "UNCERTAIN", LEASE_EXPIRED, now);
+    changes.moved(campaignId, "SENDING", "UNCERTAIN");
+    const event = statusEventOf(messageId(campaignId, leadId), LEASE_EXPIRED, now);
+    if (event !== null) raised.push(event);
+  }
+  return rows.length;
+}
+
+/** Retries that are due are looked at again. */
+function wakeDue(connection: Connection, { now, limit }: Input<"recover">, spans: SpanList): number {
+  const rows = connection.all("SELECT campaign_id, lead_id FROM message WHERE due_at <= ? ORDER BY due_at LIMIT ?", now, limit);
+  for (const row of rows) {
+    const [campaignId, leadId] = [text(row, "campaign_id"), text(row, "lead_id")];
+    connection.run("UPDATE message SET due_at = NULL WHERE campaign_id = ? AND lead_id = ?", campaignId, leadId);
+    spans.add(campaignId, leadId);
+  }
+  return rows.length;
+}
+
+/** Between which leads each campaign has messages to look at again. */
+interface Span {
+  campaignId: string;
+  first: string;
+  last: string;
+  messages: number;
+}
+
+interface SpanList {
+  add(campaignId: string, leadId: string): void;
+  all(): Iterable<Span>;
+}
+
+function spanList(): SpanList {
+  const spans = new Map<string, Span>();
+  return {
+    add(campaignId, leadId) {
+      const span = spans.get(campaignId) ?? { campaignId, first: leadId, last: leadId, messages: 0 };
+      if (leadId < span.first) span.first = leadId;
+      if (leadId > span.last) span.last = leadId;
+      span.messages += 1;
+      spans.set(campaignId, span);
+    },
+    all: () => spans.values(),
+  };
 }
 
 /** A bound that `leadId` lies after, while no lead that matters lies in between: its own beginning. */

@@ -92,7 +92,7 @@ const MIGRATIONS: readonly string[] = [
     phone TEXT, -- E.164, as it was when the audience was expanded
     attempt INTEGER NOT NULL,
     worker TEXT, -- whoever claimed it last
-    wake_at INTEGER, -- CLAIMED, SENDING: when the lease ends; PENDING: not before
+    due_at INTEGER, -- PENDING: a retry, not before
     code TEXT,
     reason TEXT,
     retryable INTEGER,
@@ -105,7 +105,17 @@ const MIGRATIONS: readonly string[] = [
     settled_at INTEGER, -- FAILED, SKIPPED, CANCELLED, UNCERTAIN
     PRIMARY KEY (campaign_id, lead_id)
   ) STRICT, WITHOUT ROWID;
-  CREATE INDEX message_wake ON message (wake_at) WHERE wake_at IS NOT NULL;
+  CREATE INDEX message_due ON message (due_at) WHERE due_at IS NOT NULL;
+
+  -- Which worker has claimed which messages until when. A lease of a whole claim costs one row; one in each message's row would
+  -- cost every claim and every outcome an index entry. A row stays until its lease ends, whatever has become of its messages.
+  CREATE TABLE claim (
+    worker TEXT NOT NULL,
+    campaign_id TEXT NOT NULL,
+    first TEXT NOT NULL, -- lead
+    last TEXT NOT NULL, -- lead
+    until INTEGER NOT NULL
+  ) STRICT;
 
   -- What was put on the wire, written before it is sent. A table of its own, so that status changes rewrite small rows.
   CREATE TABLE message_text (
