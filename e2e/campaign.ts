@@ -20,13 +20,15 @@ export interface CampaignView {
 }
 
 export async function importLeads({ backendUrl }: System, count: number): Promise<void> {
-  const leads = Array.from({ length: count }, (_, index) => ({
-    name: `Lead ${index}`,
-    phones: [`+1415${String(2_000_000 + index)}`],
-    total_spend: index,
-  }));
-  const answer = await call("POST", `${backendUrl}/api/v1/leads/bulk`, { leads });
-  if (answer.status !== 200) throw new Error(`The import was refused: ${JSON.stringify(answer.body)}`);
+  for (let first = 0; first < count; first += 10_000) {
+    const leads = Array.from({ length: Math.min(10_000, count - first) }, (_, index) => ({
+      name: `Lead ${first + index}`,
+      phones: [`+1415${String(2_000_000 + first + index)}`],
+      total_spend: index,
+    }));
+    const answer = await call("POST", `${backendUrl}/api/v1/leads/bulk`, { leads });
+    if (answer.status !== 200) throw new Error(`The import was refused: ${JSON.stringify(answer.body)}`);
+  }
 }
 
 /** Creates a campaign to everybody and runs it; answers its identifier. */

@@ -3,7 +3,8 @@ import { afterEach, describe, expect, test } from "vitest";
 import { importLeads, readCampaign, readMessages, readOutbox, runCampaign } from "./campaign.ts";
 import { LAYOUTS, type System, startSystem, temporaryFolder } from "./system.ts";
 
-const LEADS = 10_000;
+/** More than so many kills can find on the wire, so that the last one still finds a campaign that runs. */
+const LEADS = 20_000;
 const KILLS = 6;
 /** Slow enough that a kill finds messages in every state. */
 const PACE = {

@@ -1,4 +1,5 @@
 /** Owns the workers' HTTP server, port 3004: the truth about each stage and about the connection to WhatsApp. */
+import type { BreakerState } from "@mini-crm/core/channel/breaker";
 import type { Clock } from "@mini-crm/core/ports/clock";
 import type { EventBus } from "@mini-crm/core/ports/event-bus";
 import type { Store } from "@mini-crm/core/ports/store";
@@ -116,8 +117,14 @@ async function whatsAppOf({ store, clock, sender }: WorkersServerDeps) {
       rateLimitActive: use !== null && channel.rate !== null && use.used >= channel.rate.messages && queueSize > 0,
     },
     queueSize,
-    circuitBreaker: breaker.state(),
+    circuitBreaker: breakerJson(breaker.state()),
   };
+}
+
+function breakerJson(breaker: BreakerState) {
+  const { since, ...state } = breaker;
+  const until = "until" in state ? { until: new Date(state.until).toISOString() } : {};
+  return { ...state, since: new Date(since).toISOString(), ...until };
 }
 
 /** Connected means that the next message would really be sent. */

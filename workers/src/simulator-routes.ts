@@ -1,6 +1,7 @@
 /** Owns the switches of the simulated WhatsApp: how it behaves, and what has really left. */
 
-import type { Simulator, SimulatorBehaviour } from "@mini-crm/runtime/engines";
+import type { Instant } from "@mini-crm/core/instant";
+import type { SentText, Simulator, SimulatorBehaviour } from "@mini-crm/runtime/engines";
 import type { HttpServer } from "@mini-crm/runtime/http/http-server";
 import { Type } from "typebox";
 
@@ -58,6 +59,17 @@ export function simulatorRoutes(app: HttpServer, simulator: Simulator): void {
     const narrowed = { ...(message_id === undefined ? {} : { messageId: message_id }), ...(to === undefined ? {} : { to }) };
     const { items, total } = simulator.outbox({ page, limit, ...narrowed });
     const pagination = { page, limit, total, totalPages: Math.ceil(total / limit) };
-    return { success: true, data: { messages: items, pagination, sent_more_than_once: simulator.sentMoreThanOnce() } };
+    return {
+      success: true,
+      data: { messages: items.map(sentJson), pagination, sent_more_than_once: simulator.sentMoreThanOnce() },
+    };
   });
+}
+
+function sentJson({ at, receipts, ...sent }: SentText) {
+  return { ...sent, at: iso(at), receipts: receipts.map((receipt) => ({ status: receipt.status, at: iso(receipt.at) })) };
+}
+
+function iso(at: Instant): string {
+  return new Date(at).toISOString();
 }

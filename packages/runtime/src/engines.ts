@@ -7,6 +7,7 @@ import { openDatabase } from "@mini-crm/adapters/sqlite/database";
 import { sqliteStore } from "@mini-crm/adapters/sqlite/store";
 import { systemClock } from "@mini-crm/adapters/system-clock/system-clock";
 import type { SimulatorBehaviour } from "@mini-crm/adapters/whatsapp-simulator/behaviour";
+import type { SentText } from "@mini-crm/adapters/whatsapp-simulator/outbox";
 import { createSimulator, type Simulator } from "@mini-crm/adapters/whatsapp-simulator/simulator";
 import { AppError } from "@mini-crm/core/app-error";
 import type { Clock } from "@mini-crm/core/ports/clock";
@@ -15,7 +16,7 @@ import type { Store } from "@mini-crm/core/ports/store";
 import type { Config } from "./config.ts";
 import { buryDead, processName } from "./process-name.ts";
 
-export type { Simulator, SimulatorBehaviour };
+export type { SentText, Simulator, SimulatorBehaviour };
 export { ruleAsMongoQuery };
 
 export interface Engines {

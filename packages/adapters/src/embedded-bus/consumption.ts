@@ -4,7 +4,7 @@ import type { Topic, TopicValues } from "@mini-crm/core/event/topics";
 import type { Clock } from "@mini-crm/core/ports/clock";
 import type { Consumer } from "@mini-crm/core/ports/event-bus";
 import type { Database } from "../sqlite/database.ts";
-import { type Backoff, type CommitTogether, handleBatch } from "./delivery.ts";
+import { type Backoff, type CommitTogether, handleBatch, waitMs } from "./delivery.ts";
 import { eventsOf } from "./log.ts";
 
 /** What a consumption stands on. */
@@ -48,17 +48,18 @@ export function startConsumption<T extends Topic>(consumer: Consumer<T>, around:
     return batches.length > 0;
   };
   const run = async (): Promise<void> => {
-    while (!closing.signal.aborted) {
+    for (let failures = 0; !closing.signal.aborted; ) {
       woken = Promise.withResolvers<void>();
       try {
-        if (await readOn()) continue;
+        const found = await readOn();
+        failures = 0;
+        if (!found) await woken.promise;
       } catch (error) {
         if (error instanceof AppError && error.code === "CLOSED") return;
         consumer.onError(error);
-        await around.clock.sleep(around.backoff.firstMs, closing.signal);
-        continue;
+        await around.clock.sleep(waitMs(around.backoff, failures), closing.signal);
+        failures += 1;
       }
-      await woken.promise;
     }
   };
 

@@ -13,6 +13,11 @@ export interface Backoff {
   tries: number;
 }
 
+/** How long to wait after so many failures before this one. */
+export function waitMs({ firstMs, mostMs }: Backoff, failures: number): number {
+  return Math.min(mostMs, firstMs * 2 ** Math.min(failures, 16));
+}
+
 /** Carries out steps, publishes what they raise and `publish` besides, and marks a batch as done: one transaction. */
 export type CommitTogether = <const S extends readonly Step[]>(
   steps: S,
@@ -42,7 +47,7 @@ export async function handleBatch<T extends Topic>(delivery: Delivery<T>): Promi
     if (failure.error instanceof AppError && failure.error.code === "SUPERSEDED") return;
     if (!(failure.error instanceof AppError && failure.error.retryable)) failures += 1;
     if (failures >= backoff.tries) return isolate(delivery, failure.error);
-    await clock.sleep(Math.min(backoff.mostMs, backoff.firstMs * 2 ** Math.min(attempt, 16)), signal);
+    await clock.sleep(waitMs(backoff, attempt), signal);
   }
 }
 

@@ -1,7 +1,6 @@
 /** Owns how an audience becomes message rows on SQLite: a window of leads at a time, set by set. */
 import { type Campaign, isComplete } from "@mini-crm/core/campaign/campaign";
 import type { TopicEvent } from "@mini-crm/core/event/topics";
-import type { MessageStatus } from "@mini-crm/core/message/message";
 import type { StepResult, StepTable } from "@mini-crm/core/ports/steps";
 import { countChanges, readCampaign } from "./campaigns.ts";
 import { type Connection, number, text } from "./connection.ts";
@@ -47,7 +46,10 @@ function windowEnd(connection: Connection, after: string, cutoff: number, leads:
   return created !== undefined && number(created, "created_at") > cutoff ? null : text(row, "_id");
 }
 
-/** Writes the rows that are missing; who cannot be written to gets a row that says why. Answers how many it wrote, and how many are pending. */
+/**
+ * Writes the rows that are missing; who cannot be written to gets a row that says why. Answers how many it wrote, and how many of
+ * the window's are pending. Those who cannot be written to have an index of their own, so that the many are one plain insert.
+ */
 function writeRows(
   connection: Connection,
   campaign: Campaign,
@@ -58,40 +60,39 @@ function writeRows(
   const { frozen } = campaign;
   if (frozen === null) throw new Error("A campaign that runs has no frozen rule");
   const rule = compileRule(frozen.rule, frozen.cutoff);
-  const before = countsIn(connection, campaign._id, after, upTo);
-  connection.run(
+  const audience = `FROM lead WHERE lead._id > ? AND lead._id <= ? AND lead.created_at <= ? AND (${rule.sql})`;
+  const bounds = [after, upTo, frozen.cutoff, ...rule.params];
+  const reachable = connection.run(
+    `INSERT OR IGNORE INTO message (campaign_id, lead_id, status, phone, attempt, created_at)
+     SELECT ?, lead._id, 'PENDING', lead.phones ->> 0, 0, ? ${audience} AND NOT (lead.consent = 'opted_out' OR lead.phones = '[]')`,
+    campaign._id,
+    now,
+    ...bounds,
+  );
+  const unreachable = connection.run(
     `INSERT OR IGNORE INTO message (campaign_id, lead_id, status, phone, attempt, code, reason, created_at, settled_at)
-     SELECT ?, lead._id,
-       CASE WHEN lead.consent = 'opted_out' OR lead.phones = '[]' THEN 'SKIPPED' ELSE 'PENDING' END,
-       lead.phones ->> 0, 0,
-       CASE WHEN lead.consent = 'opted_out' THEN 'opted_out' WHEN lead.phones = '[]' THEN 'no_phone' END,
-       CASE WHEN lead.consent = 'opted_out' THEN 'Does not want messages' WHEN lead.phones = '[]' THEN 'Has no phone number' END,
-       ?, CASE WHEN lead.consent = 'opted_out' OR lead.phones = '[]' THEN ? END
-     FROM lead WHERE lead._id > ? AND lead._id <= ? AND lead.created_at <= ? AND (${rule.sql})`,
+     SELECT ?, lead._id, 'SKIPPED', lead.phones ->> 0, 0, iif(lead.consent = 'opted_out', 'opted_out', 'no_phone'),
+       iif(lead.consent = 'opted_out', 'Does not want messages', 'Has no phone number'), ?, ?
+     ${audience} AND (lead.consent = 'opted_out' OR lead.phones = '[]')`,
     campaign._id,
     now,
     now,
-    after,
-    upTo,
-    frozen.cutoff,
-    ...rule.params,
+    ...bounds,
   );
-  skipDuplicateNumbers(connection, campaign._id, after, upTo, now);
+  const duplicates = skipDuplicateNumbers(connection, campaign._id, after, upTo, now);
+
   const changes = countChanges(connection);
-  const counts = countsIn(connection, campaign._id, after, upTo);
-  let written = 0;
-  for (const [status, messages] of counts) {
-    const added = messages - (before.get(status) ?? 0);
-    changes.moved(campaign._id, null, status, added);
-    written += added;
-  }
+  changes.moved(campaign._id, null, "PENDING", reachable);
+  changes.moved(campaign._id, null, "SKIPPED", unreachable);
+  changes.moved(campaign._id, "PENDING", "SKIPPED", duplicates);
   changes.write();
-  return { written, pending: counts.get("PENDING") ?? 0 };
+  const written = reachable + unreachable;
+  return { written, pending: written > 0 ? reachable - duplicates : pendingIn(connection, campaign._id, after, upTo) };
 }
 
 /** Of several leads with one number, only the oldest in the audience is written to. Only marked leads can be among them. */
-function skipDuplicateNumbers(connection: Connection, campaignId: string, after: string, upTo: string, now: number): void {
-  connection.run(
+function skipDuplicateNumbers(connection: Connection, campaignId: string, after: string, upTo: string, now: number): number {
+  return connection.run(
     `UPDATE message SET status = 'SKIPPED', code = 'duplicate_number', settled_at = ?,
        reason = 'Another recipient of this campaign has the same number'
      WHERE campaign_id = ? AND status = 'PENDING' AND attempt = 0
@@ -107,14 +108,14 @@ function skipDuplicateNumbers(connection: Connection, campaignId: string, after:
   );
 }
 
-function countsIn(connection: Connection, campaignId: string, after: string, upTo: string): Map<MessageStatus, number> {
-  const rows = connection.all(
-    "SELECT status, count(*) AS messages FROM message WHERE campaign_id = ? AND lead_id > ? AND lead_id <= ? GROUP BY status",
+function pendingIn(connection: Connection, campaignId: string, after: string, upTo: string): number {
+  const row = connection.get(
+    "SELECT count(*) AS pending FROM message WHERE campaign_id = ? AND lead_id > ? AND lead_id <= ? AND status = 'PENDING'",
     campaignId,
     after,
     upTo,
   );
-  return new Map(rows.map((row) => [text(row, "status") as MessageStatus, number(row, "messages")]));
+  return row === undefined ? 0 : number(row, "pending");
 }
 
 /** Notes that everyone has a row; a campaign of which nobody can be written to is complete at once. */

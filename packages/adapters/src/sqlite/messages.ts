@@ -176,7 +176,11 @@ function runningAmong(connection: Connection, campaignIds: ReadonlySet<string>):
 function optedOutAmong(connection: Connection, leadIds: readonly string[]): Set<string> {
   const first = leadIds.reduce((least, id) => (id < least ? id : least), "g");
   const last = leadIds.reduce((most, id) => (id > most ? id : most), "");
-  const rows = connection.all("SELECT _id FROM lead WHERE consent = 'opted_out' AND _id >= ? AND _id <= ?", first, last);
+  const rows = connection.all(
+    `SELECT _id FROM lead WHERE (consent = 'opted_out' OR phones = '[]') AND consent = 'opted_out' AND _id >= ? AND _id <= ?`,
+    first,
+    last,
+  );
   return new Set(rows.map((row) => text(row, "_id")));
 }
 

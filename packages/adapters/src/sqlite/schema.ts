@@ -27,8 +27,8 @@ const MIGRATIONS: readonly string[] = [
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL
   ) STRICT;
-  -- Asked for every message before it goes out, and nearly always empty for that lead.
-  CREATE INDEX lead_opted_out ON lead (_id) WHERE consent = 'opted_out';
+  -- The few who cannot be written to: asked for by every expansion and every admission.
+  CREATE INDEX lead_unreachable ON lead (_id) WHERE consent = 'opted_out' OR phones = '[]';
   CREATE INDEX lead_shares_phone ON lead (_id) WHERE shares_phone = 1;
   CREATE UNIQUE INDEX lead_external_id ON lead (external_id) WHERE external_id IS NOT NULL;
   CREATE INDEX lead_total_spend ON lead (total_spend, visits); -- the two that are asked for together
