@@ -89,6 +89,32 @@ test("an answer that never comes makes a message uncertain, and its receipt sett
   await expectTrustworthyLedger(run);
 });
 
+test("a paused campaign sends nothing, and resumed it goes on where it was", async () => {
+  const run = await open({ seed: 5, leads: 300, rate: { messages: 50, windowMs: 10_000 } });
+  await run.clock.advance(12_000);
+  await run.steer("pause");
+  await run.clock.advance(5_000);
+  const sent = run.simulator.outbox({ page: 1, limit: 1 }).total;
+  expect(sent).toBeGreaterThan(0);
+  await run.clock.advance(HOUR_MS);
+  expect(run.simulator.outbox({ page: 1, limit: 1 }).total).toBe(sent);
+  await run.steer("resume");
+  await run.advanceUntil(isCompleted(run), HOUR_MS);
+  expect(ledgerOf(await run.campaign())).toMatchObject({ sent: 300, delivered: 300 });
+  await expectTrustworthyLedger(run);
+});
+
+test("a cancelled campaign keeps what was sent and cancels everybody else", async () => {
+  const run = await open({ seed: 6, leads: 300, rate: { messages: 50, windowMs: 10_000 } });
+  await run.clock.advance(12_000);
+  await run.steer("cancel");
+  await run.clock.advance(HOUR_MS);
+  const { sent, delivered, cancelled, pending } = ledgerOf(await run.campaign());
+  expect([sent, delivered, sent + cancelled, pending]).toEqual([100, 100, 300, 0]);
+  expect((await run.campaign()).status).toBe("CANCELLED");
+  await expectTrustworthyLedger(run);
+});
+
 describe("whatever WhatsApp does, every message ends in the ledger once", () => {
   const everything = {
     doubledShare: 0.3,
@@ -108,6 +134,9 @@ describe("whatever WhatsApp does, every message ends in the ledger once", () => 
       run.simulator.behave({ unreachable: true });
       await run.clock.advance(Math.floor(run.clock.random() * 40_000));
       run.simulator.behave({ unreachable: false });
+      await run.steer("pause");
+      await run.clock.advance(Math.floor(run.clock.random() * 20_000));
+      await run.steer("resume");
     }
     await run.advanceUntil(isCompleted(run), RECEIPT_WINDOW_MS + HOUR_MS);
     await run.clock.advance(HOUR_MS);

@@ -5,6 +5,7 @@ import { sqliteStore } from "@mini-crm/adapters/sqlite/store";
 import type { SimulatorBehaviour } from "@mini-crm/adapters/whatsapp-simulator/behaviour";
 import { createSimulator, type Simulator } from "@mini-crm/adapters/whatsapp-simulator/simulator";
 import type { Campaign } from "@mini-crm/core/campaign/campaign";
+import type { SteeringCommand } from "@mini-crm/core/campaign/lifecycle";
 import { draft, importLeads, leadInputs, startOf } from "@mini-crm/core/contracts/samples";
 import type { EventBus } from "@mini-crm/core/ports/event-bus";
 import type { RateLimit, Store } from "@mini-crm/core/ports/store";
@@ -29,6 +30,7 @@ export interface Simulated {
   simulator: Simulator;
   workers: Workers;
   campaign(): Promise<Campaign>;
+  steer(command: SteeringCommand): Promise<void>;
   /** Moves time on until `done`, at most `mostMs` of it; rejects where that was not enough. */
   advanceUntil(done: () => Promise<boolean>, mostMs: number): Promise<void>;
   close(): Promise<void>;
@@ -63,6 +65,9 @@ export async function openSimulated({ seed, leads, rate, behaviour = {} }: Simul
       const campaign = await store.campaigns.read(created._id);
       if (campaign === null) throw new Error("The campaign is gone");
       return campaign;
+    },
+    async steer(command) {
+      await bus.commit([{ step: "steer", input: { campaign_id: created._id, command, now: clock.now() } }]);
     },
     async advanceUntil(done, mostMs) {
       const end = clock.now() + mostMs;

@@ -3,6 +3,7 @@ import { createHttpServer, type HttpServer } from "@mini-crm/runtime/http/http-s
 import type { BackendDeps } from "./deps.ts";
 import { documentRoutes } from "./plugins/docs.ts";
 import { campaignRunRoutes } from "./routes/campaign-run.ts";
+import { campaignSteeringRoutes } from "./routes/campaign-steering.ts";
 import { campaignRoutes } from "./routes/campaigns.ts";
 import { deliveryRoutes } from "./routes/delivery.ts";
 import { healthRoutes } from "./routes/health.ts";
@@ -27,6 +28,7 @@ export async function buildBackend(deps: BackendDeps): Promise<HttpServer> {
       segmentRoutes(api, deps);
       campaignRoutes(api, deps);
       campaignRunRoutes(api, deps);
+      campaignSteeringRoutes(api, deps);
       deliveryRoutes(api, deps);
       messageRoutes(api, deps);
     },

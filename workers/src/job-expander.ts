@@ -31,7 +31,7 @@ export function startJobExpander({ bus, clock, log }: PipelineDeps): Stage<JobEx
         }),
       );
       for (const result of await commit(steps)) {
-        if (result.kind === "not_running") continue;
+        if (result.kind !== "expanded") continue;
         stats.processedLeads += result.written;
         if (result.last) stats.processedJobs += 1;
         stats.lastProcessed = new Date(now).toISOString();

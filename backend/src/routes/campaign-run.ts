@@ -39,11 +39,7 @@ export function campaignRunRoutes(app: HttpServer, deps: BackendDeps): void {
       case "not_startable":
         if (start.status === "RUNNING")
           throw conflict("CAMPAIGN_ALREADY_RUNNING", "The campaign is already running", "It is sent once");
-        throw conflict(
-          "CAMPAIGN_NOT_STARTABLE",
-          "The campaign cannot be started",
-          `It is ${start.status}, and only a DRAFT can be started`,
-        );
+        throw conflict("CAMPAIGN_NOT_STARTABLE", "The campaign cannot be started", start.reason);
       default:
         return unreachable(start);
     }

@@ -112,6 +112,9 @@ describe("the documentation", () => {
     expect(Object.keys(document.paths).sort()).toEqual([
       "/api/v1/campaigns",
       "/api/v1/campaigns/{id}",
+      "/api/v1/campaigns/{id}/cancel",
+      "/api/v1/campaigns/{id}/pause",
+      "/api/v1/campaigns/{id}/resume",
       "/api/v1/campaigns/{id}/run",
       "/api/v1/delivery/campaign/{id}",
       "/api/v1/leads",

@@ -6,6 +6,7 @@ import { countChanges, readCampaign } from "./campaigns.ts";
 import { type Connection, number, text } from "./connection.ts";
 import { jobOf, type Stepped, windowOf } from "./raised.ts";
 import { compileRule } from "./rule-query.ts";
+import { cancelNext } from "./steering.ts";
 
 /** Sorts behind every lead's identifier. */
 const AFTER_ALL_LEADS = "g";
@@ -15,6 +16,7 @@ type ExpandInput = StepTable["expand"]["input"];
 export function expand(connection: Connection, input: ExpandInput): Stepped<StepResult<"expand">> {
   const campaign = readCampaign(connection, input.campaign_id);
   const frozen = campaign?.frozen ?? null;
+  if (campaign?.status === "CANCELLED") return cancelNext(connection, campaign, input);
   if (campaign === null || frozen === null || (campaign.status !== "RUNNING" && campaign.status !== "PAUSED")) {
     return { result: { kind: "not_running" }, raised: [] };
   }

@@ -51,12 +51,18 @@ function applyOutcome(
   if (row === undefined) return false;
   const status = text(row, "status") as MessageStatus;
   const stillTheWorkers = textOrNull(row, "worker") === worker && number(row, "attempt") === attempt;
-  const next = afterOutcome({ status, stillTheWorkers }, outcome);
-  if (next === null) return false;
+  const planned = afterOutcome({ status, stillTheWorkers }, outcome);
+  if (planned === null) return false;
+  // Nothing of a campaign that was cancelled in the meantime waits for another try.
+  const next = planned === "PENDING" && isCancelled(connection, key.campaignId) ? "CANCELLED" : planned;
   if (outcome.kind === "sent") writeSent(connection, key, status, next, outcome.providerId, now);
   else writeOutcome(connection, key, next, outcome, now);
   changes.moved(key.campaignId, status, next);
   return true;
+}
+
+function isCancelled(connection: Connection, campaignId: string): boolean {
+  return connection.get("SELECT status FROM campaign WHERE _id = ?", campaignId)?.["status"] === "CANCELLED";
 }
 
 /** Notes that a message was sent, where its status is `from`; what a receipt has already said of it stays. */
@@ -90,7 +96,7 @@ export function writeOutcome(
   outcome: Exclude<SendOutcome, { kind: "sent" }>,
   now: Instant,
 ): void {
-  const waits = outcome.kind === "retry" || outcome.kind === "released";
+  const waits = status === "PENDING";
   connection.run(
     `UPDATE message SET status = ?, code = ?, reason = ?, retryable = ?, settled_at = ?, due_at = ?, attempt = attempt - ?,
       sending_at = CASE WHEN ? THEN NULL ELSE sending_at END
@@ -100,7 +106,7 @@ export function writeOutcome(
     outcome.kind === "skipped" ? outcome.detail : "reason" in outcome ? outcome.reason : null,
     outcome.kind === "failed" ? 0 : outcome.kind === "retry" ? 1 : null,
     waits ? null : now,
-    outcome.kind === "retry" ? outcome.dueAt : null,
+    waits && outcome.kind === "retry" ? outcome.dueAt : null,
     outcome.kind === "released" ? 1 : 0,
     waits ? 1 : 0,
     key.campaignId,

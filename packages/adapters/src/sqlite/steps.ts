@@ -7,12 +7,15 @@ import { record } from "./outcomes.ts";
 import { type Input, jobOf, type Stepped } from "./raised.ts";
 import { fold } from "./receipts.ts";
 import { recover } from "./recovery.ts";
+import { steer } from "./steering.ts";
 
 /** Carries one step out. The caller holds the transaction. */
 export function carryOutStep(connection: Connection, step: Step): Stepped<StepResult<Step["step"]>> {
   switch (step.step) {
     case "start":
       return start(connection, step.input);
+    case "steer":
+      return steer(connection, step.input);
     case "expand":
       return expand(connection, step.input);
     case "record":
@@ -44,6 +47,9 @@ function start(connection: Connection, input: Input<"start">): Stepped<StepResul
 }
 
 function resume(connection: Connection): Stepped<StepResult<"resume">> {
-  const rows = connection.all("SELECT _id FROM campaign WHERE status = 'RUNNING'");
+  const rows = connection.all(
+    `SELECT c._id FROM campaign AS c WHERE c.status = 'RUNNING' OR (c.status = 'CANCELLED' AND EXISTS (
+       SELECT 1 FROM campaign_count AS n WHERE n.campaign_id = c._id AND n.status IN ('PENDING', 'CLAIMED') AND n.messages > 0))`,
+  );
   return { result: { campaigns: rows.length }, raised: rows.map((row) => jobOf(text(row, "_id"), null)) };
 }

@@ -4,6 +4,7 @@ import type { EventBus } from "../ports/event-bus.ts";
 import type { Store } from "../ports/store.ts";
 import { fieldsOf, templateOf } from "../template/template.ts";
 import type { CampaignStatus } from "./campaign.ts";
+import { transition } from "./lifecycle.ts";
 
 export interface StartDeps {
   store: Pick<Store, "campaigns" | "segments">;
@@ -17,13 +18,14 @@ export type CampaignStart =
   | { kind: "not_found" }
   | { kind: "segment_not_found"; segment_id: string }
   | { kind: "empty_audience"; segment_id: string }
-  | { kind: "not_startable"; status: CampaignStatus };
+  | { kind: "not_startable"; status: CampaignStatus; reason: string };
 
 /** Starts a campaign, once: the bus commits its start and its job together, and a second start finds it RUNNING. */
 export async function startCampaign({ store, bus, clock }: StartDeps, id: string): Promise<CampaignStart> {
   const campaign = await store.campaigns.read(id);
   if (campaign === null) return { kind: "not_found" };
-  if (campaign.status !== "DRAFT") return { kind: "not_startable", status: campaign.status };
+  const moved = transition(campaign.status, "start");
+  if (moved.kind === "refused") return { kind: "not_startable", status: campaign.status, reason: moved.reason };
   const segment = await store.segments.read(campaign.segment_id);
   if (segment === null) return { kind: "segment_not_found", segment_id: campaign.segment_id };
 
@@ -37,6 +39,5 @@ export async function startCampaign({ store, bus, clock }: StartDeps, id: string
 
   // Somebody else started, changed or removed it in the meantime; what was changed is read again.
   const found = await store.campaigns.read(id);
-  if (found === null) return { kind: "not_found" };
-  return found.status === "DRAFT" ? startCampaign({ store, bus, clock }, id) : { kind: "not_startable", status: found.status };
+  return found === null ? { kind: "not_found" } : startCampaign({ store, bus, clock }, id);
 }

@@ -1,5 +1,6 @@
 /** Owns the steps that move campaigns forward: each changes the store atomically and raises the events that come next. */
-import type { FrozenRun } from "../campaign/campaign.ts";
+import type { Campaign, FrozenRun } from "../campaign/campaign.ts";
+import type { SteeringCommand } from "../campaign/lifecycle.ts";
 import type { StatusEvent, TopicEvent } from "../event/topics.ts";
 import type { Instant } from "../instant.ts";
 import type { SendOutcome } from "../message/outcome.ts";
@@ -19,13 +20,25 @@ export interface StepTable {
     result: { kind: "started" } | { kind: "not_startable" };
   };
   /**
+   * Pauses, resumes or cancels a campaign, where `transition` allows it. Nothing of a campaign that is not RUNNING is claimed or
+   * admitted. Resuming and cancelling raise its job: what is pending is looked at again, or cancelled.
+   */
+  steer: {
+    input: { campaign_id: string; command: SteeringCommand; now: Instant };
+    result: { kind: "steered" | "already"; campaign: Campaign } | { kind: "refused"; reason: string } | { kind: "not_found" };
+  };
+  /**
    * Writes the message rows of the next window of leads after `after`, one per matching lead, once; raises a look at the
    * window's pending messages and, unless it was the last window, the job of the next one. Doing it again writes nothing new;
-   * `last` is true once a campaign. Of an audience that is already written down it only raises a look at all that is pending.
+   * `last` is true once a campaign. Of an audience that is already written down it only raises a look at all that is pending; of
+   * a cancelled campaign it cancels the next messages that have not gone out.
    */
   expand: {
     input: { campaign_id: string; after: string | null; leadsPerWindow: number; now: Instant };
-    result: { kind: "expanded"; written: number; last: boolean } | { kind: "not_running" };
+    result:
+      | { kind: "expanded"; written: number; last: boolean }
+      | { kind: "cancelled"; messages: number }
+      | { kind: "not_running" };
   };
   /** Writes down what came of claimed messages, where they are still the worker's; raises their statuses. */
   record: {
@@ -45,7 +58,10 @@ export interface StepTable {
     input: { now: Instant; receiptWindowMs: number; limit: number };
     result: { freed: number; uncertain: number; due: number; completed: string[] };
   };
-  /** Raises the job of every running campaign again: what a start does, so that no lost event stops a campaign. */
+  /**
+   * Raises the job of every campaign that runs, or is not wholly cancelled yet, again: what a start does, so that no lost event
+   * stops a campaign.
+   */
   resume: { input: { now: Instant }; result: { campaigns: number } };
 }
 
