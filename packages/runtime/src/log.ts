@@ -21,5 +21,15 @@ const REDACTED = [
 export function createLog(level: LogLevel, service: string): Logger {
   const options = { level, base: { service }, redact: REDACTED };
   if (!process.stdout.isTTY) return pino(options);
-  return pino(options, pinoPretty({ colorize: true, sync: true, ignore: "pid,hostname,service", translateTime: "HH:MM:ss" }));
+  const ignore = "pid,hostname,service,method,path,status,durationMs";
+  const format = { colorize: true, sync: true, singleLine: true, translateTime: "HH:MM:ss" };
+  return pino(
+    options,
+    pinoPretty({ ...format, ignore, messageFormat: (line, message) => sentenceOf(line, String(line[message])) }),
+  );
+}
+
+/** A request in the order in which a person reads it; every other line as it says itself. */
+function sentenceOf({ method, path, status, durationMs }: Record<string, unknown>, message: string): string {
+  return typeof method === "string" ? `${method} ${String(path)} ${String(status)} in ${String(durationMs)} ms` : message;
 }
