@@ -12,8 +12,8 @@ export interface JobExpanderStats {
   lastProcessed: string | null;
 }
 
-/** How many leads one step looks at: some 30 ms of work, so that nobody waits long for the store. */
-const LEADS_PER_WINDOW = 10_000;
+/** How many leads one step looks at: some 50 ms of work, so that nobody waits long for the store. */
+const LEADS_PER_WINDOW = 20_000;
 
 export function startJobExpander({ bus, clock, log }: PipelineDeps): Stage<JobExpanderStats> {
   const stats: JobExpanderStats = { isRunning: true, processedJobs: 0, processedLeads: 0, errors: 0, lastProcessed: null };

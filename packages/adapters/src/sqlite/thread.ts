@@ -16,6 +16,7 @@ const connection = openConnection(file, access);
 if (access === "read-write") migrate(connection.db);
 const verbs = createVerbs(connection, { now: Date.now, random: Math.random });
 
-export default function answer(call: Call): Answer {
-  return answerOn(verbs, call);
+/** A call comes as JSON, or as it is where it holds bytes. */
+export default function answer(call: Call | string): Answer {
+  return answerOn(verbs, typeof call === "string" ? JSON.parse(call) : call);
 }

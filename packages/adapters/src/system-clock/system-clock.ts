@@ -1,11 +1,11 @@
 /** Owns the real clock: the machine's time, timers that keep no process alive, and the machine's chance. */
-import type { Clock } from "@mini-crm/core/ports/clock";
+import { type Clock, sleepOn } from "@mini-crm/core/ports/clock";
 
 /** Node's timers hold 31 bits of milliseconds, and take more for 1: longer waits are made of several. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export function systemClock(): Clock {
-  return { now: Date.now, sleep, schedule, random: Math.random };
+  return { now: Date.now, sleep: sleepOn(schedule), schedule, random: Math.random };
 }
 
 function schedule(delayMs: number, task: () => void): () => void {
@@ -16,17 +16,4 @@ function schedule(delayMs: number, task: () => void): () => void {
   };
   arm(delayMs);
   return () => clearTimeout(timer);
-}
-
-function sleep(durationMs: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal?.aborted) return resolve();
-    const wake = () => {
-      cancel();
-      signal?.removeEventListener("abort", wake);
-      resolve();
-    };
-    const cancel = schedule(durationMs, wake);
-    signal?.addEventListener("abort", wake);
-  });
 }

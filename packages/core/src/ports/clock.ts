@@ -11,3 +11,18 @@ export interface Clock {
   /** A number in [0, 1), from the clock's own source of chance. */
   random(): number;
 }
+
+/** `Clock.sleep` by way of `Clock.schedule`. */
+export function sleepOn(schedule: Clock["schedule"]): Clock["sleep"] {
+  return (durationMs, signal) =>
+    new Promise((resolve) => {
+      if (signal?.aborted) return resolve();
+      const wake = () => {
+        cancel();
+        signal?.removeEventListener("abort", wake);
+        resolve();
+      };
+      const cancel = schedule(durationMs, wake);
+      signal?.addEventListener("abort", wake);
+    });
+}

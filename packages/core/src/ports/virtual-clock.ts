@@ -2,7 +2,7 @@
 import { chanceFrom, hashOf } from "../chance.ts";
 import { dueQueue } from "../due-queue.ts";
 import type { Instant } from "../instant.ts";
-import type { Clock } from "./clock.ts";
+import { type Clock, sleepOn } from "./clock.ts";
 
 export interface VirtualClock extends Clock {
   /**
@@ -34,19 +34,6 @@ export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {
     };
   }
 
-  function sleep(durationMs: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      if (signal?.aborted) return resolve();
-      const wake = () => {
-        cancel();
-        signal?.removeEventListener("abort", wake);
-        resolve();
-      };
-      const cancel = schedule(durationMs, wake);
-      signal?.addEventListener("abort", wake);
-    });
-  }
-
   async function advance(durationMs: number): Promise<void> {
     if (advancing) throw new Error("The virtual clock is already advancing: await that first.");
     advancing = true;
@@ -66,7 +53,7 @@ export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {
     }
   }
 
-  return { now: () => time, sleep, schedule, random: chanceFrom(hashOf(options.seed ?? 1, "clock")), advance };
+  return { now: () => time, sleep: sleepOn(schedule), schedule, random: chanceFrom(hashOf(options.seed ?? 1, "clock")), advance };
 }
 
 function nextTurn(): Promise<void> {

@@ -1,0 +1,145 @@
+/** Owns what the contract of the `Store` port does again and again: running, claiming, sending, and looking at the ledger. */
+import { expect } from "vitest";
+import { type Campaign, ledgerOf } from "../../campaign/campaign.ts";
+import { type StatusEvent, type TopicEvent } from "../../event/topics.ts";
+import { MESSAGE_STATUSES, type Message } from "../../message/message.ts";
+import { type SendOutcome } from "../../message/outcome.ts";
+import { type ClaimedMessage, type RateLimit, type Store } from "../../ports/store.ts";
+import { draft, importLeads, leadInputs, NOW, startOf } from "../samples.ts";
+
+export const ALL = { after: null, up_to: "g" };
+export const LEASE_MS = 60_000;
+export const HOUR_MS = 3_600_000;
+export const THREE_A_MINUTE: RateLimit = { messages: 3, windowMs: 60_000 };
+
+export async function running(store: Store, leads: number): Promise<Campaign> {
+  if (leads > 0) await importLeads(store, leadInputs(leads));
+  const campaign = draft();
+  await store.campaigns.create(campaign);
+  await store.carryOut([startOf(campaign, { expected: leads })]);
+  return campaign;
+}
+
+/** Expands to the end and answers what was raised for the next stage. */
+export async function expandAll(
+  store: Store,
+  campaign: Campaign,
+  leadsPerWindow = 1_000,
+): Promise<TopicEvent<"campaign.messages">[]> {
+  const windows: TopicEvent<"campaign.messages">[] = [];
+  let after: string | null = null;
+  for (let window = 0; window < 100; window += 1) {
+    const { raised }: { raised: TopicEvent[] } = await store.carryOut([
+      { step: "expand", input: { campaign_id: campaign._id, after, leadsPerWindow, now: NOW } },
+    ]);
+    let next: string | null = null;
+    for (const event of raised) {
+      if (event.topic === "campaign.messages") windows.push(event);
+      if (event.topic === "campaign.jobs") next = event.value.after;
+    }
+    if (next === null) return windows;
+    after = next;
+  }
+  throw new Error("The expansion did not end");
+}
+
+export async function rowsOf(store: Store, campaign: Campaign): Promise<Message[]> {
+  return (await store.messages.ofCampaign(campaign._id, { page: 1, limit: 1_000, status: null })).items;
+}
+
+/** The ledger closes and its counters equal the rows. */
+export async function expectLedgerToClose(store: Store, campaign: Campaign): Promise<void> {
+  const known = await store.campaigns.read(campaign._id);
+  if (known === null) throw new Error("The campaign is gone");
+  const rows = await rowsOf(store, campaign);
+  for (const status of MESSAGE_STATUSES) {
+    expect(known.counts[status], status).toBe(rows.filter((row) => row.status === status).length);
+  }
+  const { audience, sent, failed, skipped, uncertain, cancelled, pending } = ledgerOf(known);
+  expect(sent + failed + skipped + uncertain + cancelled + pending).toBe(audience);
+}
+
+export function steer(store: Store, campaign: Campaign, command: "pause" | "resume" | "cancel") {
+  return store.carryOut([{ step: "steer", input: { campaign_id: campaign._id, command, now: NOW } }]);
+}
+
+interface ClaimOptions {
+  worker?: string;
+  max?: number;
+  rate?: RateLimit | null;
+  now?: number;
+}
+
+export function claimFrom(
+  store: Store,
+  campaign: Campaign,
+  { worker = "w1", max = 100, rate = null, now = NOW }: ClaimOptions = {},
+) {
+  return store.messages.claim({
+    ...ALL,
+    campaign_id: campaign._id,
+    channel_id: "default",
+    worker,
+    max,
+    rate,
+    leaseMs: LEASE_MS,
+    now,
+  });
+}
+
+export async function claimed(store: Store, campaign: Campaign, options: ClaimOptions = {}): Promise<ClaimedMessage[]> {
+  const claim = await claimFrom(store, campaign, options);
+  return claim.kind === "claimed" ? claim.messages : [];
+}
+
+export function admit(
+  store: Store,
+  messages: readonly ClaimedMessage[],
+  { worker = "w1", rate = null, now = NOW }: ClaimOptions = {},
+) {
+  return store.messages.admit({
+    channel_id: "default",
+    worker,
+    messages: messages.map(({ _id, attempt }) => ({ _id, attempt, text: `Hi ${_id}` })),
+    rate,
+    now,
+  });
+}
+
+export function record(store: Store, message: ClaimedMessage, outcome: SendOutcome, worker = "w1", now = NOW) {
+  return store.carryOut([
+    { step: "record", input: { worker, outcomes: [{ message_id: message._id, attempt: message.attempt, outcome }], now } },
+  ]);
+}
+
+/** A campaign of `leads` recipients, all of them SENDING by worker `w1`. */
+export async function sending(store: Store, leads: number): Promise<{ campaign: Campaign; messages: ClaimedMessage[] }> {
+  const campaign = await running(store, leads);
+  await expandAll(store, campaign);
+  const messages = await claimed(store, campaign);
+  await admit(store, messages);
+  return { campaign, messages };
+}
+
+export const SENT: SendOutcome = { kind: "sent", providerId: "wamid.1" };
+
+export function recoverAt(now: number) {
+  return { step: "recover", input: { now, receiptWindowMs: HOUR_MS, limit: 100 } } as const;
+}
+
+export function receipt(message: { _id: string }, status: "SENT" | "FAILED" | "DELIVERED" | "READ", at = NOW): StatusEvent {
+  const failed = status === "FAILED";
+  return {
+    version: 1,
+    message_id: message._id,
+    source: "receipt",
+    status,
+    at,
+    code: failed ? "131026" : null,
+    reason: failed ? "Not on WhatsApp" : null,
+  };
+}
+
+export function fold(store: Store, receipts: readonly StatusEvent[], now = NOW, campaigns: readonly string[] = []) {
+  return store.carryOut([{ step: "fold", input: { receipts, campaigns, now, receiptWindowMs: HOUR_MS } }]);
+}
