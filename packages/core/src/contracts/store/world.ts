@@ -7,7 +7,7 @@ import { type SendOutcome } from "../../message/outcome.ts";
 import { type ClaimedMessage, type RateLimit, type Store } from "../../ports/store.ts";
 import { draft, importLeads, leadInputs, NOW, startOf } from "../samples.ts";
 
-export const ALL = { after: null, up_to: "g" };
+const ALL = { after: null, up_to: "g" };
 export const LEASE_MS = 60_000;
 export const HOUR_MS = 3_600_000;
 export const THREE_A_MINUTE: RateLimit = { messages: 3, windowMs: 60_000 };
