@@ -33,7 +33,9 @@ export function openConnection(file: string, access: "read-write" | "read-only")
   db.exec("PRAGMA busy_timeout = 10000; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 1073741824");
   if (access === "read-write") {
     // An import touches every index everywhere: at a million leads, what does not fit into the cache halves its speed.
-    db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 32000; PRAGMA cache_size = -262144");
+    db.exec(
+      "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 32000; PRAGMA cache_size = -262144",
+    );
   }
   registerRuleFunctions(db);
   const statements = new Map<string, StatementSync>();
