@@ -38,6 +38,11 @@ describe("a start that cannot be", () => {
     other.close();
   });
 
+  test("names an address that is not this machine's", async () => {
+    const output = await refusedStart({ HOST: "192.0.2.1", API_KEY: "correct-horse-battery-staple" });
+    expect(output.trim()).toBe("192.0.2.1 is not an address of this machine: correct HOST.");
+  });
+
   test("names the data folder that cannot be written to", async () => {
     await writeFile(join(folder, "file"), "");
     const dataDir = join(folder, "file", "data");

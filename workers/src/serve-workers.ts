@@ -1,5 +1,4 @@
 /** Owns how the workers run in a process: their stages on its engines, their server on its port. */
-
 import { DEFAULT_CHANNEL_ID } from "@mini-crm/core/channel/channel";
 import { openWhatsApp } from "@mini-crm/runtime/engines";
 import { listen } from "@mini-crm/runtime/http/listen";

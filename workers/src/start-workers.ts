@@ -1,5 +1,4 @@
-/** Owns the worker cluster: its stages in the order of a message's way, the way in for receipts, and its HTTP server. */
-
+/** Owns the worker cluster: its stages in the order of a message's way, and the way in for receipts. */
 import type { TopicEvent } from "@mini-crm/core/event/topics";
 import type { WhatsAppProvider } from "@mini-crm/core/ports/whatsapp-provider";
 import type { Channel, PipelineDeps, Stage, Timing } from "./deps.ts";

@@ -13,9 +13,7 @@ export function recover(connection: Connection, input: Input<"recover">): Steppe
   const changes = countChanges(connection);
   const spans = spanList();
   const raised: TopicEvent[] = [];
-  const freed = freeExpired(connection, input, changes, spans);
-  const uncertain = doubtExpired(connection, input, changes, raised);
-  connection.run("DELETE FROM claim WHERE until <= ?", input.now);
+  const { freed, uncertain } = endClaims(connection, input, changes, spans, raised);
   const due = wakeDue(connection, input, spans);
   changes.write();
   for (const { campaignId, first, last, messages } of spans.all()) {
@@ -27,49 +25,54 @@ export function recover(connection: Connection, input: Input<"recover">): Steppe
   return { result: { freed, uncertain, due, completed }, raised };
 }
 
-/** Messages in `status` whose claim has expired, unless their worker has claimed them again since. */
-function expired(connection: Connection, status: "CLAIMED" | "SENDING", now: number): Row[] {
-  return connection.all(
-    `SELECT DISTINCT m.campaign_id, m.lead_id FROM claim AS c CROSS JOIN message AS m
-       ON m.campaign_id = c.campaign_id AND m.lead_id >= c.first AND m.lead_id <= c.last AND m.status = ? AND m.worker = c.worker
-     WHERE c.until <= ? AND NOT EXISTS (
-       SELECT 1 FROM claim AS later WHERE later.worker = c.worker AND later.campaign_id = c.campaign_id AND later.until > ?
-         AND m.lead_id >= later.first AND m.lead_id <= later.last)`,
-    status,
-    now,
-    now,
-  );
-}
-
-/** CLAIMED -> PENDING: nothing has gone out. */
-function freeExpired(connection: Connection, { now }: Input<"recover">, changes: CountChanges, spans: SpanList): number {
-  const rows = expired(connection, "CLAIMED", now);
-  for (const row of rows) {
-    const [campaignId, leadId] = [text(row, "campaign_id"), text(row, "lead_id")];
-    connection.run("UPDATE message SET status = 'PENDING' WHERE campaign_id = ? AND lead_id = ?", campaignId, leadId);
-    changes.moved(campaignId, "CLAIMED", "PENDING");
-    spans.add(campaignId, leadId);
-  }
-  return rows.length;
-}
-
 const LEASE_EXPIRED = {
   kind: "uncertain",
   code: "lease_expired",
   reason: "The worker that sent it did not say what came of it; a receipt would settle it.",
 } as const satisfies SendOutcome;
 
-/** SENDING -> UNCERTAIN: it may have gone out. */
-function doubtExpired(connection: Connection, { now }: Input<"recover">, changes: CountChanges, raised: TopicEvent[]): number {
-  const rows = expired(connection, "SENDING", now);
-  for (const row of rows) {
+/**
+ * What becomes of messages whose claim has expired, unless their worker has claimed them again since. CLAIMED -> PENDING: nothing
+ * has gone out. SENDING -> UNCERTAIN: it may have.
+ */
+function endClaims(
+  connection: Connection,
+  { now }: Input<"recover">,
+  changes: CountChanges,
+  spans: SpanList,
+  raised: TopicEvent[],
+): { freed: number; uncertain: number } {
+  const ended = { freed: 0, uncertain: 0 };
+  for (const row of expired(connection, now)) {
     const [campaignId, leadId] = [text(row, "campaign_id"), text(row, "lead_id")];
+    if (text(row, "status") === "CLAIMED") {
+      connection.run("UPDATE message SET status = 'PENDING' WHERE campaign_id = ? AND lead_id = ?", campaignId, leadId);
+      changes.moved(campaignId, "CLAIMED", "PENDING");
+      spans.add(campaignId, leadId);
+      ended.freed += 1;
+      continue;
+    }
     writeOutcome(connection, { campaignId, leadId }, "UNCERTAIN", LEASE_EXPIRED, now);
     changes.moved(campaignId, "SENDING", "UNCERTAIN");
     const event = statusEventOf(messageId(campaignId, leadId), LEASE_EXPIRED, now);
     if (event !== null) raised.push(event);
+    ended.uncertain += 1;
   }
-  return rows.length;
+  connection.run("DELETE FROM claim WHERE until <= ?", now);
+  return ended;
+}
+
+function expired(connection: Connection, now: number): Row[] {
+  return connection.all(
+    `SELECT DISTINCT m.campaign_id, m.lead_id, m.status FROM claim AS c CROSS JOIN message AS m
+       ON m.campaign_id = c.campaign_id AND m.lead_id >= c.first AND m.lead_id <= c.last
+         AND m.status IN ('CLAIMED', 'SENDING') AND m.worker = c.worker
+     WHERE c.until <= ? AND NOT EXISTS (
+       SELECT 1 FROM claim AS later WHERE later.worker = c.worker AND later.campaign_id = c.campaign_id AND later.until > ?
+         AND m.lead_id >= later.first AND m.lead_id <= later.last)`,
+    now,
+    now,
+  );
 }
 
 /** Retries that are due are looked at again. */

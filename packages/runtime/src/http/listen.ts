@@ -15,16 +15,18 @@ export async function listen(app: HttpServer, { name, host, port, setting }: Lis
   try {
     return await app.listen({ host, port, listenTextResolver: (url) => `${name} at ${url}` });
   } catch (error) {
-    const reason = reasonOf(error);
-    const message = `Port ${port} on ${host} ${reason}: choose another with ${setting}.`;
-    throw new AppError("CONFIGURATION", message, { retryable: false, cause: error });
+    throw new AppError("CONFIGURATION", refusalOf(error, { name, host, port, setting }), { retryable: false, cause: error });
   }
 }
 
-function reasonOf(error: unknown): string {
+function refusalOf(error: unknown, { host, port, setting }: ListenAddress): string {
   const code = error instanceof Error && "code" in error ? error.code : null;
+  if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND") return `${host} is not an address of this machine: correct HOST.`;
+  return `Port ${port} on ${host} ${reasonOf(code)}: choose another with ${setting}.`;
+}
+
+function reasonOf(code: unknown): string {
   if (code === "EADDRINUSE") return "is taken by another program, perhaps by a Mini CRM that already runs";
   if (code === "EACCES") return "may not be used by this user";
-  if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND") return "is not an address of this machine";
-  return `cannot be used (${String(code ?? error)})`;
+  return `cannot be used (${String(code)})`;
 }
