@@ -1,5 +1,9 @@
-/** Owns what only time brings about: expired leases, due retries, overdue receipts. */
+/** Owns what only time brings about: scheduled starts, expired leases, due retries, overdue receipts. */
+import { unreachable } from "@mini-crm/core/app-error";
+import type { Campaign } from "@mini-crm/core/campaign/campaign";
+import { startCampaign } from "@mini-crm/core/campaign/start-campaign";
 import type { PipelineDeps, Stage, Timing } from "./deps.ts";
+import type { Sender } from "./send-worker.ts";
 
 export interface SchedulerStats {
   isRunning: boolean;
@@ -7,18 +11,24 @@ export interface SchedulerStats {
   freed: number;
   /** Sends whose worker went silent: uncertain. */
   uncertain: number;
+  /** Campaigns that were started at their time. */
+  started: number;
   errors: number;
 }
 
 /** How many messages one look puts right; the next look follows at once where there were more. */
 const MESSAGES_PER_LOOK = 5_000;
+const CAMPAIGNS_PER_LOOK = 20;
 
-export function startScheduler({ bus, clock, log }: PipelineDeps, timing: Timing): Stage<SchedulerStats> {
-  const stats: SchedulerStats = { isRunning: true, freed: 0, uncertain: 0, errors: 0 };
+export function startScheduler(deps: PipelineDeps, senders: ReadonlyMap<string, Sender>, timing: Timing): Stage<SchedulerStats> {
+  const { bus, clock, log } = deps;
+  const stats: SchedulerStats = { isRunning: true, freed: 0, uncertain: 0, started: 0, errors: 0 };
   const closing = new AbortController();
 
   const look = async (): Promise<boolean> => {
-    const input = { now: clock.now(), receiptWindowMs: timing.receiptWindowMs, limit: MESSAGES_PER_LOOK };
+    stats.started += await startDue(deps);
+    const { receiptWindowMs } = timing;
+    const input = { now: clock.now(), receiptWindowMs, limit: MESSAGES_PER_LOOK, warnings: warningsOf(senders) };
     const [{ freed, uncertain, due, completed }] = await bus.commit([{ step: "recover", input }]);
     stats.freed += freed;
     stats.uncertain += uncertain;
@@ -37,7 +47,7 @@ export function startScheduler({ bus, clock, log }: PipelineDeps, timing: Timing
         if (await look()) continue;
       } catch (error) {
         stats.errors += 1;
-        log.error({ err: error, stage: "Scheduler" }, "Expired leases could not be looked for");
+        log.error({ err: error, stage: "Scheduler" }, "What is due could not be looked for");
       }
       await clock.sleep(timing.recoverEveryMs, closing.signal);
     }
@@ -52,4 +62,56 @@ export function startScheduler({ bus, clock, log }: PipelineDeps, timing: Timing
       await stopped;
     },
   };
+}
+
+/** Starts the campaigns whose time has come; answers how many. Several schedulers may try: a campaign starts once. */
+async function startDue(deps: PipelineDeps): Promise<number> {
+  let started = 0;
+  for (const campaign of await deps.store.campaigns.due(deps.clock.now(), CAMPAIGNS_PER_LOOK)) {
+    const refusal = await startOnTime(deps, campaign);
+    if (refusal === null) {
+      started += 1;
+      continue;
+    }
+    const hold = { ...refusal, at: deps.clock.now() };
+    await deps.bus.commit([{ step: "hold", input: { campaign_id: campaign._id, hold } }]);
+    deps.log.warn({ campaign: campaign._id, reason: hold.reason }, "A scheduled campaign waits for a person");
+  }
+  return started;
+}
+
+/** Starts one campaign, unless that is for a person to decide: answers why. */
+async function startOnTime(
+  deps: PipelineDeps,
+  { _id, scheduled_at, schedule_grace_ms }: Campaign,
+): Promise<{ code: string; reason: string } | null> {
+  const dueAt = scheduled_at ?? 0;
+  if (deps.clock.now() > dueAt + schedule_grace_ms) {
+    const due = new Date(dueAt).toISOString();
+    const reason = `It was to start at ${due}, and nothing was running then: run it now, schedule it anew, or unschedule it`;
+    return { code: "schedule_missed", reason };
+  }
+  const start = await startCampaign(deps, _id);
+  switch (start.kind) {
+    // Another process was faster, or a person has moved it in the meantime.
+    case "started":
+    case "not_startable":
+    case "not_found":
+      return null;
+    case "segment_not_found":
+      return { code: "segment_not_found", reason: "Its segment is not there any more: unschedule it and give it another one" };
+    case "empty_audience":
+      return { code: "empty_audience", reason: "When it was to start, nobody was in its segment: run it when somebody is" };
+    default:
+      return unreachable(start);
+  }
+}
+
+function warningsOf(senders: ReadonlyMap<string, Sender>): Record<string, string> {
+  const warnings: Record<string, string> = {};
+  for (const [id, { channel }] of senders) {
+    const { warning } = channel.provider.health();
+    if (warning !== null) warnings[id] = warning;
+  }
+  return warnings;
 }

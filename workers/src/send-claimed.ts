@@ -1,5 +1,7 @@
 /** Owns what happens to claimed messages: rendered, admitted, sent, and their outcome written down. */
 import { AppError, unreachable } from "@mini-crm/core/app-error";
+import { quietUntil } from "@mini-crm/core/campaign/quiet-hours";
+import { variantOf } from "@mini-crm/core/campaign/variant";
 import type { Instant } from "@mini-crm/core/instant";
 import { judge, type Verdict } from "@mini-crm/core/message/answer";
 import type { SendOutcome } from "@mini-crm/core/message/outcome";
@@ -18,9 +20,11 @@ export interface Tally {
   failed: number;
   skipped: number;
   uncertain: number;
-  /** Messages that went back to wait: for a retry, or for the provider. */
+  /** Messages that went back to wait: for a retry, for the end of quiet hours, or for the provider. */
   waitedAgain: number;
 }
+
+type ClaimedMessages = Extract<Claim, { kind: "claimed" }>;
 
 /** A message with the text that is to go out. */
 interface Rendered {
@@ -36,7 +40,7 @@ const LATEST_START_MS = 1_000;
 export async function sendClaimed(
   deps: PipelineDeps,
   sender: Sender,
-  claim: Extract<Claim, { kind: "claimed" }>,
+  claim: ClaimedMessages,
   timing: Timing,
   tally: Tally,
 ): Promise<{ released: number }> {
@@ -44,7 +48,7 @@ export async function sendClaimed(
   const outcomes = new Map<string, SendOutcome>();
   const rendered: Rendered[] = [];
   for (const message of claim.messages) {
-    const ready = prepare(message, claim.template, clock.now());
+    const ready = prepare(message, claim, clock.now());
     if ("outcome" in ready) outcomes.set(message._id, ready.outcome);
     else rendered.push(ready);
   }
@@ -58,6 +62,8 @@ export async function sendClaimed(
   });
   for (const id of admission.opted_out)
     outcomes.set(id, { kind: "skipped", reason: "opted_out", detail: "Does not want messages" });
+  for (const id of admission.capped)
+    outcomes.set(id, { kind: "skipped", reason: "frequency_cap", detail: "Has had as many messages of late as the cap allows" });
   const admitted = new Set(admission.admitted);
   const going = rendered.filter(({ message }) => admitted.has(message._id));
   await sendAll(deps, sender, going, timing, outcomes);
@@ -73,12 +79,17 @@ export async function sendClaimed(
   return { released };
 }
 
-function prepare(message: ClaimedMessage, template: string, now: Instant): Rendered | { outcome: SendOutcome } {
+function prepare(message: ClaimedMessage, claim: ClaimedMessages, now: Instant): Rendered | { outcome: SendOutcome } {
   const skipped = (reason: "lead_deleted" | "no_phone" | "blank_variable", detail: string) => ({
     outcome: { kind: "skipped", reason, detail } as const,
   });
   if (message.lead === null) return skipped("lead_deleted", "The lead has been deleted");
   if (message.phone === null) return skipped("no_phone", "Has no phone number");
+  const quiet = claim.quiet_hours === null ? null : quietUntil(claim.quiet_hours, message.lead.timezone, now);
+  if (quiet !== null) {
+    return { outcome: { kind: "deferred", code: "quiet_hours", reason: "It is late where they are", dueAt: quiet } };
+  }
+  const template = claim.variants[variantOf(claim.variants, message._id)]?.template ?? "";
   const result = render(templateOf(template), message.lead, now);
   switch (result.kind) {
     case "text":
@@ -112,7 +123,7 @@ async function sendAll(
       // Whoever was frozen after being admitted, or finds the provider down meanwhile, sends nothing late.
       if (clock.now() > latestStart || sender.breaker.permits() === 0) return;
       const answer = await Promise.race([answerTo(rendered, sender), timeout]);
-      const verdict = judge(answer, message.attempt, clock.now(), clock.random());
+      const verdict = judge(answer, message.tries, clock.now(), clock.random());
       tellBreaker(sender.breaker, verdict, answer);
       outcomes.set(message._id, verdict.outcome);
     }),
@@ -165,6 +176,7 @@ function count(outcome: SendOutcome, tally: Tally): 0 | 1 {
       tally[outcome.kind] += 1;
       return 0;
     case "retry":
+    case "deferred":
       tally.waitedAgain += 1;
       return 0;
     case "released":

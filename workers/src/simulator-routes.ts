@@ -31,6 +31,7 @@ const Behaviour = Type.Partial(
     cutShare: Share,
     unreachable: Type.Boolean(),
     rateLimited: Type.Union([Type.Object({ retryAfterMs: Milliseconds }, { additionalProperties: false }), Type.Null()]),
+    warning: Type.Union([Type.String({ minLength: 1, maxLength: 500 }), Type.Null()]),
   } satisfies Record<keyof SimulatorBehaviour, unknown>),
   { additionalProperties: false, description: "What to change in how the simulated WhatsApp behaves." },
 );

@@ -29,7 +29,7 @@ export async function startWorkers(deps: PipelineDeps, channels: readonly Channe
   const jobExpander = startJobExpander(deps);
   const sendWorker = startSendWorker(deps, channels, timing);
   const statusAggregator = startStatusAggregator(deps, timing);
-  const scheduler = startScheduler(deps, timing);
+  const scheduler = startScheduler(deps, sendWorker.senders, timing);
   const stages = { jobExpander, sendWorker, statusAggregator, scheduler };
   const signs = startSigns(deps, () => ({
     jobExpander: stateOf(jobExpander.stats()),

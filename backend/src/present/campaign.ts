@@ -5,9 +5,13 @@ import type { StatusBreakdown } from "@mini-crm/wire/delivery";
 import { iso, isoOrNull } from "./time.ts";
 
 export function campaignJson(campaign: Campaign): CampaignJson {
-  const { frozen, expected, expanded, counts, last_sent_at, ...shown } = campaign;
+  const { frozen, expected, expanded, counts, last_sent_at, schedule_grace_ms, options, hold, ...shown } = campaign;
   return {
     ...shown,
+    ...options,
+    expires_at: isoOrNull(options.expires_at),
+    scheduled_at: isoOrNull(campaign.scheduled_at),
+    hold: hold === null ? null : { ...hold, at: iso(hold.at) },
     stats: ledgerOf(campaign),
     created_at: iso(campaign.created_at),
     updated_at: iso(campaign.updated_at),

@@ -6,6 +6,7 @@ import { iso, isoOrNull } from "./time.ts";
 export function messageJson(message: Message): MessageJson {
   return {
     ...message,
+    due_at: isoOrNull(message.due_at),
     created_at: iso(message.created_at),
     sending_at: isoOrNull(message.sending_at),
     sent_at: isoOrNull(message.sent_at),

@@ -28,8 +28,16 @@ describe("a campaign", () => {
         ...body,
         _id: expect.stringMatching(/^[0-9a-f]{24}$/),
         channel_id: "default",
+        variants: [],
+        quiet_hours: null,
+        frequency_cap: null,
+        expires_at: null,
+        canary: null,
+        canary_phase: null,
         created_by: "admin",
         status: "DRAFT",
+        scheduled_at: null,
+        hold: null,
         stats: { audience: 3, ...ZEROS, pending: 3 },
         created_at: expect.any(String),
         updated_at: expect.any(String),
@@ -107,7 +115,7 @@ describe("running a campaign", () => {
     const campaign = await backend.store.campaigns.read(campaignId);
     expect(campaign?.frozen).toMatchObject({
       rule: moreThan("total_spend", 1000),
-      template: "Hi {{name}}, you spent ${{total_spend}}",
+      variants: [{ name: "A", percent: 100, template: "Hi {{name}}, you spent ${{total_spend}}" }],
     });
   });
 

@@ -1,12 +1,11 @@
 /** Owns the routes under /api/v1/campaigns that write, read and remove campaigns. */
 import { unreachable } from "@mini-crm/core/app-error";
 import { type Campaign, noMessages } from "@mini-crm/core/campaign/campaign";
+import { NO_OPTIONS } from "@mini-crm/core/campaign/options";
 import type { Clock } from "@mini-crm/core/ports/clock";
 import type { Store } from "@mini-crm/core/ports/store";
 import type { Segment } from "@mini-crm/core/segment/segment";
-import { parseTemplate } from "@mini-crm/core/template/template";
 import type { HttpServer } from "@mini-crm/runtime/http/http-server";
-import { invalidInput } from "@mini-crm/runtime/http/refusal";
 import { CampaignAnswer, CampaignBody, CampaignChangeBody, CampaignListAnswer, CampaignListQuery } from "@mini-crm/wire/campaign";
 import { Removed, success } from "@mini-crm/wire/envelope";
 import { IdParams } from "@mini-crm/wire/text";
@@ -15,6 +14,7 @@ import { campaignJson } from "../present/campaign.ts";
 import { ok, removed } from "../present/envelope.ts";
 import { pageRequest, pagination } from "../present/page.ts";
 import { conflict, notFound } from "../refusals.ts";
+import { contentOf } from "./campaign-content.ts";
 import { REFUSALS } from "./schemas.ts";
 
 const tags = ["campaigns"];
@@ -35,17 +35,22 @@ function createCampaign(app: HttpServer, { store, clock, newId, defaultChannelId
     response: { 201: CampaignAnswer, ...REFUSALS },
   };
   app.post("/campaigns", { schema }, async ({ body }, reply) => {
-    checkTemplate(body.message_template);
-    const segment = await segmentWith(store, body.segment_id);
     const now = clock.now();
+    const { message_template, options } = contentOf(body, { message_template: "", options: NO_OPTIONS }, now);
+    const segment = await segmentWith(store, body.segment_id);
     const campaign: Campaign = {
       _id: newId(),
       name: body.name,
       segment_id: segment._id,
       channel_id: defaultChannelId,
-      message_template: body.message_template,
+      message_template,
+      options,
       created_by: body.created_by ?? "admin",
       status: "DRAFT",
+      scheduled_at: null,
+      schedule_grace_ms: 0,
+      hold: null,
+      canary_phase: null,
       frozen: null,
       expected: await store.segments.count(segment.rule_ast, now),
       expanded: false,
@@ -102,9 +107,12 @@ function changeCampaign(app: HttpServer, { store, clock }: BackendDeps): void {
     response: { 200: CampaignAnswer, ...REFUSALS },
   };
   app.patch("/campaigns/:id", { schema }, async ({ params: { id }, body }) => {
-    if (body.message_template !== undefined) checkTemplate(body.message_template);
+    const known = await store.campaigns.read(id);
+    if (known === null) throw notFound("Campaign", id);
+    const content = contentOf(body, known, clock.now());
     if (body.segment_id !== undefined) await segmentWith(store, body.segment_id);
-    const change = await store.campaigns.change(id, body, clock.now());
+    const { name = known.name, segment_id = known.segment_id } = body;
+    const change = await store.campaigns.change(id, { name, segment_id, ...content }, clock.now());
     switch (change.kind) {
       case "changed":
         return ok(campaignJson(await draftAudiences(store, clock)(change.campaign)));
@@ -146,11 +154,6 @@ function removeCampaign(app: HttpServer, { store }: BackendDeps): void {
         return unreachable(removal);
     }
   });
-}
-
-function checkTemplate(source: string): void {
-  const parsed = parseTemplate(source);
-  if (!parsed.ok) throw invalidInput([parsed.problem]);
 }
 
 async function segmentWith(store: Store, id: string): Promise<Segment> {

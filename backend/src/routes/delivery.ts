@@ -22,7 +22,7 @@ export function deliveryRoutes(app: HttpServer, { store }: BackendDeps): void {
     const request = pageRequest(query);
     const campaign = await store.campaigns.read(id);
     if (campaign === null) throw notFound("Campaign", id);
-    const logs = await store.messages.ofCampaign(id, { ...request, status: query.status ?? null });
+    const logs = await store.messages.ofCampaign(id, { ...request, status: query.status ?? null, code: query.code ?? null });
     const data = {
       campaignId: id,
       ...breakdownOf(campaign),

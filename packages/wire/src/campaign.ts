@@ -21,22 +21,6 @@ const CampaignStats = Type.Object({
 });
 export type CampaignStats = Static<typeof CampaignStats>;
 
-export const CampaignJson = Type.Object({
-  _id: Type.String(),
-  name: Type.String(),
-  segment_id: Type.String(),
-  channel_id: Type.String(),
-  message_template: Type.String(),
-  created_by: Type.String(),
-  status: CampaignStatusJson,
-  stats: CampaignStats,
-  created_at: Time,
-  updated_at: Time,
-  started_at: TimeOrNull,
-  completed_at: TimeOrNull,
-});
-export type CampaignJson = Static<typeof CampaignJson>;
-
 const name = textUpTo(200, "What people call it");
 const segmentId = Type.String({ maxLength: 200, description: "Whom it goes to" });
 /** Bounded here so that nothing huge is parsed; what a template may say is the template's own rule. */
@@ -45,17 +29,100 @@ const template = Type.String({
   description: "The text, with variables such as {{name}} or {{metadata.tier | default: 'dear customer'}}",
 });
 
+const ClockTime = Type.String({ pattern: "^([01][0-9]|2[0-3]):[0-5][0-9]$", examples: ["21:00"] });
+const Percent = Type.Number({ minimum: 0, maximum: 100 });
+
+const QuietHours = Type.Object(
+  {
+    from: ClockTime,
+    to: ClockTime,
+    timezone: Type.String({
+      maxLength: 64,
+      description: "For recipients whose own time zone is not known",
+      examples: ["Europe/Berlin"],
+    }),
+  },
+  { additionalProperties: false, description: "When nobody is written to, in the recipient's own time zone" },
+);
+const FrequencyCap = Type.Object(
+  { messages: Type.Integer({ minimum: 1, maximum: 1_000 }), days: Type.Integer({ minimum: 1, maximum: 366 }) },
+  { additionalProperties: false, description: "Who has had so many messages of all campaigns in so many days is skipped" },
+);
+const Canary = Type.Object(
+  {
+    percent: Type.Number({ exclusiveMinimum: 0, maximum: 50, description: "How many of the audience go first" }),
+    wait_minutes: Type.Optional(Type.Integer({ minimum: 0, maximum: 10_080, default: 30 })),
+    max_failed_percent: Type.Optional(Type.Number({ ...Percent, default: 10 })),
+    max_opted_out_percent: Type.Optional(Type.Number({ ...Percent, default: 2 })),
+  },
+  { additionalProperties: false, description: "Some go first; too many failures or stops among them pause the campaign" },
+);
+const Variant = Type.Object(
+  {
+    name: textUpTo(50, "What people call it"),
+    percent: Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 100 }),
+    message_template: template,
+  },
+  { additionalProperties: false },
+);
+const Variants = Type.Array(Variant, { minItems: 2, maxItems: 10, description: "Texts to compare; the percents sum to 100" });
+
+const Hold = Type.Object({
+  code: Type.String(),
+  reason: Type.String({ description: "What happened, and what to do" }),
+  at: Time,
+});
+
+export const CampaignJson = Type.Object({
+  _id: Type.String(),
+  name: Type.String(),
+  segment_id: Type.String(),
+  channel_id: Type.String(),
+  message_template: Type.String(),
+  variants: Type.Array(Variant),
+  quiet_hours: Type.Union([QuietHours, Type.Null()]),
+  frequency_cap: Type.Union([FrequencyCap, Type.Null()]),
+  expires_at: TimeOrNull,
+  canary: Type.Union([Canary, Type.Null()]),
+  canary_phase: Type.Union([Type.Enum(["sending", "passed", "overruled"]), Type.Null()]),
+  created_by: Type.String(),
+  status: CampaignStatusJson,
+  scheduled_at: TimeOrNull,
+  hold: Type.Union([Hold, Type.Null()], { description: "Why it waits for a person" }),
+  stats: CampaignStats,
+  created_at: Time,
+  updated_at: Time,
+  started_at: TimeOrNull,
+  completed_at: TimeOrNull,
+});
+export type CampaignJson = Static<typeof CampaignJson>;
+
+/** What may be left out; null takes it away again. */
+const optional = {
+  variants: Type.Optional(Type.Union([Variants, Type.Null()])),
+  quiet_hours: Type.Optional(Type.Union([QuietHours, Type.Null()])),
+  frequency_cap: Type.Optional(Type.Union([FrequencyCap, Type.Null()])),
+  expires_at: Type.Optional(TimeOrNull),
+  canary: Type.Optional(Type.Union([Canary, Type.Null()])),
+};
+
 export const CampaignBody = Type.Object(
   {
     name,
     segment_id: segmentId,
-    message_template: template,
+    message_template: Type.Optional(template),
+    ...optional,
     created_by: Type.Optional(textUpTo(100, "Whose it is; `admin` where nobody is named")),
   },
   { additionalProperties: false },
 );
 export const CampaignChangeBody = Type.Object(
-  { name: Type.Optional(name), segment_id: Type.Optional(segmentId), message_template: Type.Optional(template) },
+  {
+    name: Type.Optional(name),
+    segment_id: Type.Optional(segmentId),
+    message_template: Type.Optional(template),
+    ...optional,
+  },
   { additionalProperties: false },
 );
 
@@ -80,3 +147,5 @@ export const CampaignRunAnswer = Type.Object({
     jobPublished: Type.Boolean(),
   }),
 });
+export type CampaignBody = Static<typeof CampaignBody>;
+export type CampaignChangeBody = Static<typeof CampaignChangeBody>;

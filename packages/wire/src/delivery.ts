@@ -17,7 +17,11 @@ export const StatusBreakdown = Type.Object({
 export type StatusBreakdown = Static<typeof StatusBreakdown>;
 
 export const DeliveryQuery = Type.Object(
-  { ...PageFields, status: Type.Optional(MessageStatusJson) },
+  {
+    ...PageFields,
+    status: Type.Optional(MessageStatusJson),
+    code: Type.Optional(Type.String({ maxLength: 100, description: "Only with this reason, such as opted_out or 131026" })),
+  },
   { additionalProperties: false },
 );
 

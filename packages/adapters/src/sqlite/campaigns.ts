@@ -1,29 +1,27 @@
-/** Owns the verbs on campaigns, and the counters that always equal the message rows. */
-import type { Campaign, CampaignStatus, MessageCounts } from "@mini-crm/core/campaign/campaign";
-import { noMessages } from "@mini-crm/core/campaign/campaign";
+/** Owns the verbs on campaigns. */
+import type { Campaign, CampaignStatus } from "@mini-crm/core/campaign/campaign";
+import type { CanaryPhase } from "@mini-crm/core/campaign/canary";
 import type { Instant } from "@mini-crm/core/instant";
-import type { MessageStatus } from "@mini-crm/core/message/message";
 import type { Page, PageRequest } from "@mini-crm/core/ports/store";
 import { type Connection, number, numberOrNull, type Row, text, textOrNull } from "./connection.ts";
-
-function countsOf(connection: Connection, campaignId: string): MessageCounts {
-  const counts = noMessages();
-  for (const row of connection.all("SELECT status, messages FROM campaign_count WHERE campaign_id = ?", campaignId)) {
-    counts[text(row, "status") as MessageStatus] = number(row, "messages");
-  }
-  return counts;
-}
+import { countsOf } from "./counters.ts";
 
 function campaignOf(connection: Connection, row: Row): Campaign {
   const frozen = textOrNull(row, "frozen");
+  const hold = textOrNull(row, "hold");
   return {
     _id: text(row, "_id"),
     name: text(row, "name"),
     segment_id: text(row, "segment_id"),
     channel_id: text(row, "channel_id"),
     message_template: text(row, "message_template"),
+    options: JSON.parse(text(row, "options")),
     created_by: text(row, "created_by"),
     status: text(row, "status") as CampaignStatus,
+    scheduled_at: numberOrNull(row, "scheduled_at"),
+    schedule_grace_ms: number(row, "schedule_grace_ms"),
+    hold: hold === null ? null : JSON.parse(hold),
+    canary_phase: textOrNull(row, "canary_phase") as CanaryPhase | null,
     frozen: frozen === null ? null : JSON.parse(frozen),
     expected: number(row, "expected"),
     expanded: number(row, "expanded") === 1,
@@ -41,59 +39,22 @@ export function readCampaign(connection: Connection, id: string): Campaign | nul
   return row === undefined ? null : campaignOf(connection, row);
 }
 
-/** The changes that a transaction makes to the counters: gathered while rows change, written once at its end. */
-export interface CountChanges {
-  /** `messages` of the campaign have gone from one status to another; `null` where they are new. */
-  moved(campaignId: string, from: MessageStatus | null, to: MessageStatus, messages?: number): void;
-  write(): void;
-}
-
-export function countChanges(connection: Connection): CountChanges {
-  const changes = new Map<string, Map<MessageStatus, number>>();
-  const add = (campaignId: string, status: MessageStatus, messages: number): void => {
-    let campaign = changes.get(campaignId);
-    if (campaign === undefined) {
-      campaign = new Map();
-      changes.set(campaignId, campaign);
-    }
-    campaign.set(status, (campaign.get(status) ?? 0) + messages);
-  };
-  return {
-    moved(campaignId, from, to, messages = 1) {
-      if (from !== null) add(campaignId, from, -messages);
-      add(campaignId, to, messages);
-    },
-    write() {
-      for (const [campaignId, statuses] of changes) {
-        for (const [status, messages] of statuses) {
-          if (messages === 0) continue;
-          connection.run(
-            `INSERT INTO campaign_count (campaign_id, status, messages) VALUES (?, ?, ?)
-             ON CONFLICT DO UPDATE SET messages = messages + excluded.messages`,
-            campaignId,
-            status,
-            messages,
-          );
-        }
-      }
-    },
-  };
-}
-
 export function campaignVerbs(connection: Connection) {
   return {
     createCampaign: (campaign: Campaign): void => {
       connection.run(
-        `INSERT INTO campaign (_id, name, segment_id, channel_id, message_template, created_by, status, frozen, expected,
-          expanded, created_at, updated_at, started_at, last_sent_at, completed_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, NULL, ?, 0, ?, ?, NULL, NULL, NULL)`,
+        `INSERT INTO campaign (_id, name, segment_id, channel_id, message_template, options, created_by, status,
+          schedule_grace_ms, expected, expanded, created_at, updated_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)`,
         campaign._id,
         campaign.name,
         campaign.segment_id,
         campaign.channel_id,
         campaign.message_template,
+        JSON.stringify(campaign.options),
         campaign.created_by,
         campaign.status,
+        campaign.schedule_grace_ms,
         campaign.expected,
         campaign.created_at,
         campaign.updated_at,
@@ -104,7 +65,7 @@ export function campaignVerbs(connection: Connection) {
 
     changeCampaign: (
       id: string,
-      fields: Partial<Pick<Campaign, "name" | "segment_id" | "message_template" | "expected">>,
+      fields: Partial<Pick<Campaign, "name" | "segment_id" | "message_template" | "options" | "expected">>,
       now: Instant,
     ): { kind: "changed"; campaign: Campaign } | { kind: "not_found" } | { kind: "not_draft"; status: CampaignStatus } =>
       connection.transaction(() => {
@@ -113,10 +74,12 @@ export function campaignVerbs(connection: Connection) {
         if (known.status !== "DRAFT") return { kind: "not_draft", status: known.status };
         const changed: Campaign = { ...known, ...fields, updated_at: now };
         connection.run(
-          "UPDATE campaign SET name = ?, segment_id = ?, message_template = ?, expected = ?, updated_at = ? WHERE _id = ?",
+          `UPDATE campaign SET name = ?, segment_id = ?, message_template = ?, options = ?, expected = ?, updated_at = ?
+           WHERE _id = ?`,
           changed.name,
           changed.segment_id,
           changed.message_template,
+          JSON.stringify(changed.options),
           changed.expected,
           now,
           id,
@@ -131,7 +94,7 @@ export function campaignVerbs(connection: Connection) {
         if (known.status === "RUNNING" || known.status === "PAUSED" || known.status === "SCHEDULED") {
           return { kind: "in_progress", status: known.status };
         }
-        for (const table of ["message_text", "message", "campaign_count"]) {
+        for (const table of ["message_text", "message_event", "message", "message_window", "campaign_count"]) {
           connection.run(`DELETE FROM ${table} WHERE campaign_id = ?`, id);
         }
         connection.run("DELETE FROM campaign WHERE _id = ?", id);
@@ -150,5 +113,15 @@ export function campaignVerbs(connection: Connection) {
       const total = connection.get(`SELECT count(*) AS total FROM campaign WHERE ${where}`, ...filter);
       return { items: rows.map((row) => campaignOf(connection, row)), total: Number(total?.["total"]) };
     },
+
+    dueCampaigns: (now: Instant, limit: number): Campaign[] =>
+      connection
+        .all(
+          `SELECT * FROM campaign WHERE status = 'SCHEDULED' AND scheduled_at <= ? AND hold IS NULL
+           ORDER BY scheduled_at LIMIT ?`,
+          now,
+          limit,
+        )
+        .map((row) => campaignOf(connection, row)),
   };
 }

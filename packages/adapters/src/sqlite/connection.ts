@@ -9,6 +9,8 @@ export interface Connection {
   readonly db: DatabaseSync;
   /** All rows of `sql`; the statement is kept for next time. */
   all(sql: string, ...params: SQLInputValue[]): Row[];
+  /** The rows of `sql` one by one, for those that are too many to hold. */
+  iterate(sql: string, ...params: SQLInputValue[]): Iterable<Row>;
   /** The first row, or undefined. */
   get(sql: string, ...params: SQLInputValue[]): Row | undefined;
   /** Carries `sql` out and answers how many rows it changed. */
@@ -55,6 +57,8 @@ export function openConnection(file: string, access: "read-write" | "read-only")
   return {
     db,
     all: (sql, ...params) => prepare(sql).all(...params),
+    // A statement of its own: a kept one could be asked again while it is still being read.
+    iterate: (sql, ...params) => db.prepare(sql).iterate(...params),
     get: (sql, ...params) => prepare(sql).get(...params),
     run: (sql, ...params) => Number(prepare(sql).run(...params).changes),
     transaction(work, durability = "now") {

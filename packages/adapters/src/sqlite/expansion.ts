@@ -1,37 +1,67 @@
 /** Owns how an audience becomes message rows on SQLite: a window of leads at a time, set by set. */
-import { type Campaign, isComplete } from "@mini-crm/core/campaign/campaign";
+import { type Campaign, endingOf, isComplete } from "@mini-crm/core/campaign/campaign";
 import type { TopicEvent } from "@mini-crm/core/event/topics";
 import type { StepResult, StepTable } from "@mini-crm/core/ports/steps";
-import { countChanges, readCampaign } from "./campaigns.ts";
-import { type Connection, number, text } from "./connection.ts";
+import { readCampaign } from "./campaigns.ts";
+import { type Connection, number, text, textOrNull } from "./connection.ts";
+import { AFTER_ALL_LEADS, countChanges } from "./counters.ts";
+import { endNext } from "./ending.ts";
 import { jobOf, type Stepped, windowOf } from "./raised.ts";
 import { compileRule } from "./rule-query.ts";
-import { cancelNext } from "./steering.ts";
-
-/** Sorts behind every lead's identifier. */
-const AFTER_ALL_LEADS = "g";
 
 type ExpandInput = StepTable["expand"]["input"];
 
 export function expand(connection: Connection, input: ExpandInput): Stepped<StepResult<"expand">> {
   const campaign = readCampaign(connection, input.campaign_id);
-  const frozen = campaign?.frozen ?? null;
-  if (campaign?.status === "CANCELLED") return cancelNext(connection, campaign, input);
-  if (campaign === null || frozen === null || (campaign.status !== "RUNNING" && campaign.status !== "PAUSED")) {
-    return { result: { kind: "not_running" }, raised: [] };
-  }
-  if (campaign.expanded) {
-    const window = windowOf(connection, campaign._id, null, AFTER_ALL_LEADS, campaign.counts.PENDING);
-    return { result: { kind: "expanded", written: 0, last: false }, raised: window === null ? [] : [window] };
-  }
+  if (campaign === null || campaign.frozen === null) return { result: { kind: "not_running" }, raised: [] };
+  const ending = endingOf(campaign, input.now);
+  if (ending !== null) return endNext(connection, campaign, ending, input);
+  if (campaign.status !== "RUNNING" && campaign.status !== "PAUSED") return { result: { kind: "not_running" }, raised: [] };
 
+  const expandedTo = expandedToOf(connection, campaign._id);
+  if (input.after !== expandedTo) return lookAgain(connection, campaign, input, expandedTo);
+  return expandOn(connection, campaign, campaign.frozen.cutoff, input);
+}
+
+const NOTHING_NEW = { kind: "expanded", written: 0, last: false } as const;
+
+/**
+ * Whoever took the expansion on has raised the job behind it, so a job that is behind does nothing. The first job is also what a
+ * resumed campaign gets: it looks at all that is pending, and goes on where the expansion stands.
+ */
+function lookAgain(
+  connection: Connection,
+  campaign: Campaign,
+  input: ExpandInput,
+  expandedTo: string | null,
+): Stepped<StepResult<"expand">> {
+  if (input.after !== null) return { result: NOTHING_NEW, raised: [] };
+  const raised = pendingLook(connection, campaign, expandedTo ?? AFTER_ALL_LEADS);
+  if (!campaign.expanded) raised.push(jobOf(campaign._id, expandedTo));
+  return { result: NOTHING_NEW, raised };
+}
+
+function pendingLook(connection: Connection, campaign: Campaign, upTo: string): TopicEvent[] {
+  const window = windowOf(connection, campaign._id, null, upTo, campaign.counts.PENDING);
+  return window === null || campaign.counts.PENDING === 0 ? [] : [window];
+}
+
+function expandedToOf(connection: Connection, campaignId: string): string | null {
+  const row = connection.get("SELECT expanded_to FROM campaign WHERE _id = ?", campaignId);
+  return row === undefined ? null : textOrNull(row, "expanded_to");
+}
+
+/** Writes the window behind `input.after` down. */
+function expandOn(connection: Connection, campaign: Campaign, cutoff: number, input: ExpandInput): Stepped<StepResult<"expand">> {
   const after = input.after ?? "";
-  const end = windowEnd(connection, after, frozen.cutoff, input.leadsPerWindow);
+  const end = windowEnd(connection, after, cutoff, input.leadsPerWindow);
   const upTo = end ?? AFTER_ALL_LEADS;
+  connection.run("INSERT INTO message_window (campaign_id, after) VALUES (?, ?)", campaign._id, after);
   const { written, pending } = writeRows(connection, campaign, after, upTo, input.now);
   const raised: TopicEvent[] = [];
   const window = pending === 0 ? null : windowOf(connection, campaign._id, input.after, upTo, pending);
   if (window !== null) raised.push(window);
+  connection.run("UPDATE campaign SET expanded_to = ? WHERE _id = ?", end ?? AFTER_ALL_LEADS, campaign._id);
   if (end !== null) {
     raised.push(jobOf(campaign._id, end));
   } else {
@@ -49,8 +79,8 @@ function windowEnd(connection: Connection, after: string, cutoff: number, leads:
 }
 
 /**
- * Writes the rows that are missing; who cannot be written to gets a row that says why. Answers how many it wrote, and how many of
- * the window's are pending. Those who cannot be written to have an index of their own, so that the many are one plain insert.
+ * Writes the rows of a window; who cannot be written to gets a row that says why. Answers how many it wrote, and how many of
+ * them are pending. Those who cannot be written to have an index of their own, so that the many are one plain insert.
  */
 function writeRows(
   connection: Connection,
@@ -65,32 +95,41 @@ function writeRows(
   const audience = `FROM lead WHERE lead._id > ? AND lead._id <= ? AND lead.created_at <= ? AND (${rule.sql})`;
   const bounds = [after, upTo, frozen.cutoff, ...rule.params];
   const reachable = connection.run(
-    `INSERT OR IGNORE INTO message (campaign_id, lead_id, status, phone, attempt, created_at)
+    `INSERT INTO message (campaign_id, lead_id, status, phone, attempt, created_at)
      SELECT ?, lead._id, 'PENDING', lead.phones ->> 0, 0, ? ${audience} AND NOT (lead.consent = 'opted_out' OR lead.phones = '[]')`,
     campaign._id,
     now,
     ...bounds,
   );
-  const unreachable = connection.run(
-    `INSERT OR IGNORE INTO message (campaign_id, lead_id, status, phone, attempt, code, reason, created_at, settled_at)
-     SELECT ?, lead._id, 'SKIPPED', lead.phones ->> 0, 0, iif(lead.consent = 'opted_out', 'opted_out', 'no_phone'),
-       iif(lead.consent = 'opted_out', 'Does not want messages', 'Has no phone number'), ?, ?
-     ${audience} AND (lead.consent = 'opted_out' OR lead.phones = '[]')`,
-    campaign._id,
-    now,
-    now,
-    ...bounds,
-  );
-  const duplicates = skipDuplicateNumbers(connection, campaign._id, after, upTo, now);
-
   const changes = countChanges(connection);
-  changes.moved(campaign._id, null, "PENDING", reachable);
-  changes.moved(campaign._id, null, "SKIPPED", unreachable);
-  changes.moved(campaign._id, "PENDING", "SKIPPED", duplicates);
+  changes.movedMany(campaign._id, after, null, { status: "PENDING" }, reachable);
+  let skipped = 0;
+  for (const { code, reason, condition } of UNREACHABLE) {
+    const written = connection.run(
+      `INSERT INTO message (campaign_id, lead_id, status, phone, attempt, code, reason, created_at, settled_at)
+       SELECT ?, lead._id, 'SKIPPED', lead.phones ->> 0, 0, ?, ?, ?, ?
+       ${audience} AND (lead.consent = 'opted_out' OR lead.phones = '[]') AND ${condition}`,
+      campaign._id,
+      code,
+      reason,
+      now,
+      now,
+      ...bounds,
+    );
+    changes.movedMany(campaign._id, after, null, { status: "SKIPPED", code }, written);
+    skipped += written;
+  }
+  const duplicates = skipDuplicateNumbers(connection, campaign._id, after, upTo, now);
+  const duplicate = { status: "SKIPPED", code: "duplicate_number" } as const;
+  changes.movedMany(campaign._id, after, { status: "PENDING" }, duplicate, duplicates);
   changes.write();
-  const written = reachable + unreachable;
-  return { written, pending: written > 0 ? reachable - duplicates : pendingIn(connection, campaign._id, after, upTo) };
+  return { written: reachable + skipped, pending: reachable - duplicates };
 }
+
+const UNREACHABLE = [
+  { code: "opted_out", reason: "Does not want messages", condition: "lead.consent = 'opted_out'" },
+  { code: "no_phone", reason: "Has no phone number", condition: "lead.consent <> 'opted_out'" },
+] as const;
 
 /** Of several leads with one number, only the oldest in the audience is written to. Only marked leads can be among them. */
 function skipDuplicateNumbers(connection: Connection, campaignId: string, after: string, upTo: string, now: number): number {
@@ -108,16 +147,6 @@ function skipDuplicateNumbers(connection: Connection, campaignId: string, after:
     after,
     upTo,
   );
-}
-
-function pendingIn(connection: Connection, campaignId: string, after: string, upTo: string): number {
-  const row = connection.get(
-    "SELECT count(*) AS pending FROM message WHERE campaign_id = ? AND lead_id > ? AND lead_id <= ? AND status = 'PENDING'",
-    campaignId,
-    after,
-    upTo,
-  );
-  return row === undefined ? 0 : number(row, "pending");
 }
 
 /** Notes that everyone has a row; a campaign of which nobody can be written to is complete at once. */

@@ -1,11 +1,15 @@
 /** Owns the step `record`: what came of tries is written to their messages. */
+import { unreachable } from "@mini-crm/core/app-error";
+import { endingOf } from "@mini-crm/core/campaign/campaign";
 import type { TopicEvent } from "@mini-crm/core/event/topics";
 import type { Instant } from "@mini-crm/core/instant";
 import { type MessageStatus, parseMessageId } from "@mini-crm/core/message/message";
 import { afterOutcome, type SendOutcome } from "@mini-crm/core/message/outcome";
 import type { AttemptOutcome, StepResult } from "@mini-crm/core/ports/steps";
-import { type CountChanges, countChanges } from "./campaigns.ts";
+import { readCampaign } from "./campaigns.ts";
 import { type Connection, number, text, textOrNull } from "./connection.ts";
+import { type CountChanges, countChanges, type Place } from "./counters.ts";
+import { noteMessageEvent } from "./message-events.ts";
 import { type Input, type MessageKey, type Stepped, statusEventOf } from "./raised.ts";
 
 export function record(connection: Connection, input: Input<"record">): Stepped<StepResult<"record">> {
@@ -40,29 +44,27 @@ function applyOutcome(
 ): boolean {
   // Nearly every outcome is this one, and needs no look at the row before.
   if (outcome.kind === "sent" && writeSent(connection, key, "SENDING", "SENT", outcome.providerId, now)) {
-    changes.moved(key.campaignId, "SENDING", "SENT");
+    changes.moved(key.campaignId, key.leadId, { status: "SENDING" }, { status: "SENT" });
     return true;
   }
   const row = connection.get(
-    "SELECT status, worker, attempt FROM message WHERE campaign_id = ? AND lead_id = ?",
+    "SELECT status, code, worker, attempt FROM message WHERE campaign_id = ? AND lead_id = ?",
     key.campaignId,
     key.leadId,
   );
   if (row === undefined) return false;
   const status = text(row, "status") as MessageStatus;
   const stillTheWorkers = textOrNull(row, "worker") === worker && number(row, "attempt") === attempt;
-  const planned = afterOutcome({ status, stillTheWorkers }, outcome);
-  if (planned === null) return false;
-  // Nothing of a campaign that was cancelled in the meantime waits for another try.
-  const next = planned === "PENDING" && isCancelled(connection, key.campaignId) ? "CANCELLED" : planned;
-  if (outcome.kind === "sent") writeSent(connection, key, status, next, outcome.providerId, now);
-  else writeOutcome(connection, key, next, outcome, now);
-  changes.moved(key.campaignId, status, next);
+  const next = afterOutcome({ status, stillTheWorkers }, outcome);
+  if (next === null) return false;
+  const from = { status, code: textOrNull(row, "code") };
+  if (outcome.kind === "sent") {
+    writeSent(connection, key, status, next, outcome.providerId, now);
+    changes.moved(key.campaignId, key.leadId, from, { status: next, code: from.code });
+    return true;
+  }
+  writeOutcome(connection, key, from, next, { attempt, outcome }, now, changes);
   return true;
-}
-
-function isCancelled(connection: Connection, campaignId: string): boolean {
-  return connection.get("SELECT status FROM campaign WHERE _id = ?", campaignId)?.["status"] === "CANCELLED";
 }
 
 /** Notes that a message was sent, where its status is `from`; what a receipt has already said of it stays. */
@@ -88,28 +90,68 @@ function writeSent(
   return written === 1;
 }
 
-/** Notes any other outcome. */
+/** Moves a message for any other outcome; nothing of a campaign that has ended waits for another try. */
 export function writeOutcome(
   connection: Connection,
   key: MessageKey,
-  status: MessageStatus,
-  outcome: Exclude<SendOutcome, { kind: "sent" }>,
+  from: Place,
+  planned: MessageStatus,
+  { attempt, outcome }: { attempt: number; outcome: Exclude<SendOutcome, { kind: "sent" }> },
   now: Instant,
+  changes: CountChanges,
 ): void {
-  const waits = status === "PENDING";
+  if ("code" in outcome && outcome.kind !== "deferred") {
+    noteMessageEvent(connection, key, {
+      at: now,
+      status: NOTED_AS[outcome.kind],
+      attempt,
+      code: outcome.code,
+      reason: outcome.reason,
+    });
+  }
+  const ending = planned === "PENDING" ? endingOfCampaign(connection, key.campaignId, now) : null;
+  const written = ending === null ? rowAfter(planned, outcome) : { ...NOTHING_KNOWN, ...ending };
   connection.run(
     `UPDATE message SET status = ?, code = ?, reason = ?, retryable = ?, settled_at = ?, due_at = ?, attempt = attempt - ?,
-      sending_at = CASE WHEN ? THEN NULL ELSE sending_at END
+      sending_at = CASE WHEN ? THEN sending_at END
      WHERE campaign_id = ? AND lead_id = ?`,
-    status,
-    "code" in outcome ? outcome.code : outcome.kind === "skipped" ? outcome.reason : null,
-    outcome.kind === "skipped" ? outcome.detail : "reason" in outcome ? outcome.reason : null,
-    outcome.kind === "failed" ? 0 : outcome.kind === "retry" ? 1 : null,
-    waits ? null : now,
-    waits && outcome.kind === "retry" ? outcome.dueAt : null,
-    outcome.kind === "released" ? 1 : 0,
-    waits ? 1 : 0,
+    written.status,
+    written.code,
+    written.reason,
+    written.retryable,
+    written.status === "PENDING" ? null : now,
+    written.dueAt,
+    outcome.kind === "released" || outcome.kind === "deferred" ? 1 : 0,
+    written.status === "FAILED" || written.status === "UNCERTAIN" ? 1 : 0,
     key.campaignId,
     key.leadId,
   );
+  changes.moved(key.campaignId, key.leadId, from, written);
+}
+
+const NOTED_AS = { failed: "FAILED", retry: "PENDING", uncertain: "UNCERTAIN" } as const;
+const NOTHING_KNOWN = { code: null, reason: null, retryable: null, dueAt: null };
+
+function rowAfter(status: MessageStatus, outcome: Exclude<SendOutcome, { kind: "sent" }>) {
+  switch (outcome.kind) {
+    case "failed":
+      return { ...NOTHING_KNOWN, status, code: outcome.code, reason: outcome.reason, retryable: 0 };
+    case "retry":
+      return { status, code: outcome.code, reason: outcome.reason, retryable: 1, dueAt: outcome.dueAt };
+    case "deferred":
+      return { ...NOTHING_KNOWN, status, code: outcome.code, reason: outcome.reason, dueAt: outcome.dueAt };
+    case "uncertain":
+      return { ...NOTHING_KNOWN, status, code: outcome.code, reason: outcome.reason };
+    case "skipped":
+      return { ...NOTHING_KNOWN, status, code: outcome.reason, reason: outcome.detail };
+    case "released":
+      return { ...NOTHING_KNOWN, status };
+    default:
+      return unreachable(outcome);
+  }
+}
+
+function endingOfCampaign(connection: Connection, campaignId: string, now: Instant): ReturnType<typeof endingOf> {
+  const campaign = readCampaign(connection, campaignId);
+  return campaign === null ? null : endingOf(campaign, now);
 }

@@ -57,6 +57,7 @@ export function statusEventOf(id: string, outcome: SendOutcome, at: Instant): To
       return event("SKIPPED", outcome.reason, outcome.detail);
     case "retry":
     case "released":
+    case "deferred":
       return null;
     default:
       return unreachable(outcome);

@@ -4,8 +4,10 @@ import type { StatusEvent } from "@mini-crm/core/event/topics";
 import type { Instant } from "@mini-crm/core/instant";
 import { afterReceipt, type MessageStatus, parseMessageId } from "@mini-crm/core/message/message";
 import type { StepResult } from "@mini-crm/core/ports/steps";
-import { type CountChanges, countChanges, readCampaign } from "./campaigns.ts";
-import { type Connection, text } from "./connection.ts";
+import { readCampaign } from "./campaigns.ts";
+import { type Connection, number, text, textOrNull } from "./connection.ts";
+import { type CountChanges, countChanges } from "./counters.ts";
+import { noteMessageEvent } from "./message-events.ts";
 import type { Input, MessageKey, Stepped } from "./raised.ts";
 
 export function fold(connection: Connection, input: Input<"fold">): Stepped<StepResult<"fold">> {
@@ -29,16 +31,21 @@ function applyReceipt(connection: Connection, key: MessageKey, event: StatusEven
   // Nearly every receipt follows the one before it, and needs no look at the row.
   const usual = receipt === "DELIVERED" ? "SENT" : receipt === "READ" ? "DELIVERED" : null;
   if (usual !== null && writeReceipt(connection, key, usual, receipt, event)) {
-    changes.moved(key.campaignId, usual, receipt);
+    changes.moved(key.campaignId, key.leadId, { status: usual }, { status: receipt });
     return true;
   }
-  const row = connection.get("SELECT status FROM message WHERE campaign_id = ? AND lead_id = ?", key.campaignId, key.leadId);
+  const row = connection.get(
+    "SELECT status, code, attempt FROM message WHERE campaign_id = ? AND lead_id = ?",
+    key.campaignId,
+    key.leadId,
+  );
   if (row === undefined) return false;
-  const status = text(row, "status") as MessageStatus;
-  const next = afterReceipt(status, receipt);
-  writeReceipt(connection, key, status, next, event);
-  if (next === status) return false;
-  changes.moved(key.campaignId, status, next);
+  const from = { status: text(row, "status") as MessageStatus, code: textOrNull(row, "code") };
+  const next = afterReceipt(from.status, receipt);
+  writeReceipt(connection, key, from.status, next, event);
+  if (next === from.status) return false;
+  if (next === "FAILED") noteMessageEvent(connection, key, { ...event, status: next, attempt: number(row, "attempt") });
+  changes.moved(key.campaignId, key.leadId, from, { status: next, code: next === "FAILED" ? event.code : null });
   return true;
 }
 
@@ -53,8 +60,9 @@ function writeReceipt(
   const column = RECEIPT_TIME[event.status];
   const written = connection.run(
     `UPDATE message SET status = ?, ${column}, due_at = NULL,
-      settled_at = CASE ?1 WHEN 'FAILED' THEN coalesce(settled_at, ?2) END,
-      code = CASE ?1 WHEN 'FAILED' THEN coalesce(code, ?) END, reason = CASE ?1 WHEN 'FAILED' THEN coalesce(reason, ?) END
+      settled_at = CASE ?1 WHEN status THEN settled_at WHEN 'FAILED' THEN ?2 END,
+      code = CASE ?1 WHEN status THEN code WHEN 'FAILED' THEN ? END,
+      reason = CASE ?1 WHEN status THEN reason WHEN 'FAILED' THEN ? END
      WHERE campaign_id = ? AND lead_id = ? AND status = ?`,
     to,
     event.at,

@@ -3,8 +3,9 @@ import type { TopicEvent } from "@mini-crm/core/event/topics";
 import { messageId } from "@mini-crm/core/message/message";
 import type { SendOutcome } from "@mini-crm/core/message/outcome";
 import type { StepResult } from "@mini-crm/core/ports/steps";
-import { type CountChanges, countChanges } from "./campaigns.ts";
-import { type Connection, type Row, text } from "./connection.ts";
+import { lookAtCampaigns } from "./autopilot.ts";
+import { type Connection, number, type Row, text } from "./connection.ts";
+import { type CountChanges, countChanges } from "./counters.ts";
 import { writeOutcome } from "./outcomes.ts";
 import { type Input, type Stepped, statusEventOf, windowOf } from "./raised.ts";
 import { completeThoseDone } from "./receipts.ts";
@@ -14,12 +15,13 @@ export function recover(connection: Connection, input: Input<"recover">): Steppe
   const spans = spanList();
   const raised: TopicEvent[] = [];
   const { freed, uncertain } = endClaims(connection, input, changes, spans, raised);
-  const due = wakeDue(connection, input, spans);
+  const due = wakeDue(connection, input, changes, spans);
   changes.write();
   for (const { campaignId, first, last, messages } of spans.all()) {
     const window = windowOf(connection, campaignId, justBefore(first), last, messages);
     if (window !== null) raised.push(window);
   }
+  raised.push(...lookAtCampaigns(connection, input));
   const running = connection.all("SELECT _id FROM campaign WHERE status = 'RUNNING'").map((row) => text(row, "_id"));
   const completed = completeThoseDone(connection, running, input);
   return { result: { freed, uncertain, due, completed }, raised };
@@ -46,14 +48,18 @@ function endClaims(
   for (const row of expired(connection, now)) {
     const [campaignId, leadId] = [text(row, "campaign_id"), text(row, "lead_id")];
     if (text(row, "status") === "CLAIMED") {
-      connection.run("UPDATE message SET status = 'PENDING' WHERE campaign_id = ? AND lead_id = ?", campaignId, leadId);
-      changes.moved(campaignId, "CLAIMED", "PENDING");
+      connection.run(
+        "UPDATE message SET status = 'PENDING', code = NULL, reason = NULL WHERE campaign_id = ? AND lead_id = ?",
+        campaignId,
+        leadId,
+      );
+      changes.moved(campaignId, leadId, { status: "CLAIMED" }, { status: "PENDING" });
       spans.add(campaignId, leadId);
       ended.freed += 1;
       continue;
     }
-    writeOutcome(connection, { campaignId, leadId }, "UNCERTAIN", LEASE_EXPIRED, now);
-    changes.moved(campaignId, "SENDING", "UNCERTAIN");
+    const tried = { attempt: number(row, "attempt"), outcome: LEASE_EXPIRED };
+    writeOutcome(connection, { campaignId, leadId }, { status: "SENDING" }, "UNCERTAIN", tried, now, changes);
     const event = statusEventOf(messageId(campaignId, leadId), LEASE_EXPIRED, now);
     if (event !== null) raised.push(event);
     ended.uncertain += 1;
@@ -64,7 +70,7 @@ function endClaims(
 
 function expired(connection: Connection, now: number): Row[] {
   return connection.all(
-    `SELECT DISTINCT m.campaign_id, m.lead_id, m.status FROM claim AS c CROSS JOIN message AS m
+    `SELECT DISTINCT m.campaign_id, m.lead_id, m.status, m.attempt FROM claim AS c CROSS JOIN message AS m
        ON m.campaign_id = c.campaign_id AND m.lead_id >= c.first AND m.lead_id <= c.last
          AND m.status IN ('CLAIMED', 'SENDING') AND m.worker = c.worker
      WHERE c.until <= ? AND NOT EXISTS (
@@ -75,12 +81,22 @@ function expired(connection: Connection, now: number): Row[] {
   );
 }
 
-/** Retries that are due are looked at again. */
-function wakeDue(connection: Connection, { now, limit }: Input<"recover">, spans: SpanList): number {
-  const rows = connection.all("SELECT campaign_id, lead_id FROM message WHERE due_at <= ? ORDER BY due_at LIMIT ?", now, limit);
+/** Messages whose time has come, of campaigns that run, are ready again. */
+function wakeDue(connection: Connection, { now, limit }: Input<"recover">, changes: CountChanges, spans: SpanList): number {
+  const rows = connection.all(
+    `SELECT m.campaign_id, m.lead_id, m.code FROM campaign AS c CROSS JOIN message AS m ON m.campaign_id = c._id
+     WHERE c.status = 'RUNNING' AND m.due_at <= ? LIMIT ?`,
+    now,
+    limit,
+  );
   for (const row of rows) {
     const [campaignId, leadId] = [text(row, "campaign_id"), text(row, "lead_id")];
-    connection.run("UPDATE message SET due_at = NULL WHERE campaign_id = ? AND lead_id = ?", campaignId, leadId);
+    connection.run(
+      "UPDATE message SET due_at = NULL, code = NULL, reason = NULL, retryable = NULL WHERE campaign_id = ? AND lead_id = ?",
+      campaignId,
+      leadId,
+    );
+    changes.moved(campaignId, leadId, { status: "PENDING", code: text(row, "code") }, { status: "PENDING" });
     spans.add(campaignId, leadId);
   }
   return rows.length;

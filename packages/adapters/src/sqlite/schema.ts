@@ -62,11 +62,17 @@ const MIGRATIONS: readonly string[] = [
     segment_id TEXT NOT NULL,
     channel_id TEXT NOT NULL,
     message_template TEXT NOT NULL,
+    options TEXT NOT NULL, -- JSON of \`CampaignOptions\`
     created_by TEXT NOT NULL,
     status TEXT NOT NULL,
-    frozen TEXT, -- JSON of what a run froze: the rule, the template, the cut-off; null before the first run
+    scheduled_at INTEGER,
+    schedule_grace_ms INTEGER NOT NULL,
+    hold TEXT, -- JSON of \`Hold\`
+    canary_phase TEXT,
+    frozen TEXT, -- JSON of \`FrozenRun\`; null before the start
     expected INTEGER NOT NULL, -- leads that matched when the audience was frozen
     expanded INTEGER NOT NULL, -- 1 when every message of the audience has its row
+    expanded_to TEXT, -- the last lead that has been looked at; null before the first
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
     started_at INTEGER,
@@ -76,12 +82,28 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX campaign_status ON campaign (status);
   CREATE INDEX campaign_segment ON campaign (segment_id);
 
-  -- How many messages of a campaign stand in each status; changed in the transaction that changes the rows.
+  -- Which parts of the leads a campaign's audience was written down in: each begins behind the lead \`after\`.
+  CREATE TABLE message_window (campaign_id TEXT NOT NULL, after TEXT NOT NULL, PRIMARY KEY (campaign_id, after)) STRICT, WITHOUT ROWID;
+
+  -- How many messages of each window stand where; changed in the transaction that changes the rows. They are the ledger's figures,
+  -- and say which windows hold what is looked for: an index by status would cost every change of a status more than it gives.
   CREATE TABLE campaign_count (
     campaign_id TEXT NOT NULL,
     status TEXT NOT NULL,
+    code TEXT NOT NULL, -- why, as in the message; '' where the status needs no reason
+    variant INTEGER NOT NULL, -- 0 for messages that have not left
+    window TEXT NOT NULL, -- message_window.after
     messages INTEGER NOT NULL,
-    PRIMARY KEY (campaign_id, status)
+    PRIMARY KEY (campaign_id, status, code, variant, window)
+  ) STRICT, WITHOUT ROWID;
+
+  -- How many recipients of a campaign's text have answered it.
+  CREATE TABLE campaign_reaction (
+    campaign_id TEXT NOT NULL,
+    variant INTEGER NOT NULL,
+    reaction TEXT NOT NULL, -- replied | opted_out
+    messages INTEGER NOT NULL,
+    PRIMARY KEY (campaign_id, variant, reaction)
   ) STRICT, WITHOUT ROWID;
 
   -- One row per recipient of a campaign: the key is what keeps anybody from being sent the same message twice.
@@ -91,8 +113,9 @@ const MIGRATIONS: readonly string[] = [
     status TEXT NOT NULL,
     phone TEXT, -- E.164, as it was when the audience was expanded
     attempt INTEGER NOT NULL,
+    tries_from INTEGER NOT NULL DEFAULT 0, -- the attempt after which a person last had it tried again
     worker TEXT, -- whoever claimed it last
-    due_at INTEGER, -- PENDING: a retry, not before
+    due_at INTEGER, -- PENDING: not before, for the reason in \`code\`
     code TEXT,
     reason TEXT,
     retryable INTEGER,
@@ -105,7 +128,19 @@ const MIGRATIONS: readonly string[] = [
     settled_at INTEGER, -- FAILED, SKIPPED, CANCELLED, UNCERTAIN
     PRIMARY KEY (campaign_id, lead_id)
   ) STRICT, WITHOUT ROWID;
-  CREATE INDEX message_due ON message (due_at) WHERE due_at IS NOT NULL;
+  CREATE INDEX message_due ON message (campaign_id, due_at, code) WHERE due_at IS NOT NULL;
+
+  -- What happened to messages besides the times in their rows: refusals, lost answers, tries by hand.
+  CREATE TABLE message_event (
+    campaign_id TEXT NOT NULL,
+    lead_id TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    code TEXT,
+    reason TEXT
+  ) STRICT;
+  CREATE INDEX message_event_message ON message_event (campaign_id, lead_id);
 
   -- Which worker has claimed which messages until when. A lease of a whole claim costs one row; one in each message's row would
   -- cost every claim and every outcome an index entry. A row stays until its lease ends, whatever has become of its messages.
@@ -125,8 +160,8 @@ const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (campaign_id, lead_id)
   ) STRICT, WITHOUT ROWID;
 
-  -- When each channel sent how many, for as long as its rate limit looks back: the limit outlives every process.
-  CREATE TABLE channel_send (channel_id TEXT NOT NULL, at INTEGER NOT NULL, messages INTEGER NOT NULL) STRICT;
+  -- When each channel sent how many of which campaign, for some minutes: rate limits look back at it, and outlive every process.
+  CREATE TABLE channel_send (channel_id TEXT NOT NULL, campaign_id TEXT NOT NULL, at INTEGER NOT NULL, messages INTEGER NOT NULL) STRICT;
   CREATE INDEX channel_send_at ON channel_send (channel_id, at);
 
   -- The last sign of life of every process, and what it says of itself.

@@ -1,13 +1,17 @@
 /** Owns the steps on SQLite: each changes rows and counters inside the caller's transaction and raises what comes next. */
 import { unreachable } from "@mini-crm/core/app-error";
+import { transition } from "@mini-crm/core/campaign/lifecycle";
+import { variantsOf } from "@mini-crm/core/campaign/variant";
 import type { Step, StepResult } from "@mini-crm/core/ports/steps";
+import { readCampaign } from "./campaigns.ts";
 import { type Connection, text } from "./connection.ts";
 import { expand } from "./expansion.ts";
 import { record } from "./outcomes.ts";
 import { type Input, jobOf, type Stepped } from "./raised.ts";
 import { fold } from "./receipts.ts";
 import { recover } from "./recovery.ts";
-import { steer } from "./steering.ts";
+import { retry } from "./retry.ts";
+import { hold, schedule, steer } from "./steering.ts";
 
 /** Carries one step out. The caller holds the transaction. */
 export function carryOutStep(connection: Connection, step: Step): Stepped<StepResult<Step["step"]>> {
@@ -16,6 +20,12 @@ export function carryOutStep(connection: Connection, step: Step): Stepped<StepRe
       return start(connection, step.input);
     case "steer":
       return steer(connection, step.input);
+    case "schedule":
+      return schedule(connection, step.input);
+    case "hold":
+      return hold(connection, step.input);
+    case "retry":
+      return retry(connection, step.input);
     case "expand":
       return expand(connection, step.input);
     case "record":
@@ -32,17 +42,21 @@ export function carryOutStep(connection: Connection, step: Step): Stepped<StepRe
 }
 
 function start(connection: Connection, input: Input<"start">): Stepped<StepResult<"start">> {
-  const started = connection.run(
-    `UPDATE campaign SET status = 'RUNNING', frozen = ?, expected = ?, started_at = ?, updated_at = ?
-     WHERE _id = ? AND status = 'DRAFT' AND message_template = ?`,
+  const campaign = readCampaign(connection, input.campaign_id);
+  const isTheFrozenOne = campaign !== null && JSON.stringify(variantsOf(campaign)) === JSON.stringify(input.frozen.variants);
+  if (!isTheFrozenOne || transition(campaign.status, "start").kind !== "moves") {
+    return { result: { kind: "not_startable" }, raised: [] };
+  }
+  connection.run(
+    `UPDATE campaign SET status = 'RUNNING', hold = NULL, frozen = ?, expected = ?, canary_phase = ?, started_at = ?, updated_at = ?
+     WHERE _id = ?`,
     JSON.stringify(input.frozen),
     input.expected,
+    campaign.options.canary === null ? null : "sending",
     input.now,
     input.now,
     input.campaign_id,
-    input.frozen.template,
   );
-  if (started === 0) return { result: { kind: "not_startable" }, raised: [] };
   return { result: { kind: "started" }, raised: [jobOf(input.campaign_id, null)] };
 }
 

@@ -1,8 +1,8 @@
 /** Owns the `Store` port on SQLite: every verb with the lane that carries it out. */
 import type { CarriedOut, Step } from "@mini-crm/core/ports/steps";
 import type { Store } from "@mini-crm/core/ports/store";
+import { claimOf } from "./claim.ts";
 import type { Database } from "./database.ts";
-import { claimOf } from "./messages.ts";
 
 /** The store on an open database. */
 export function sqliteStore(database: Database): Store {
@@ -31,12 +31,19 @@ export function sqliteStore(database: Database): Store {
       change: (id, fields, now) => database.call("write", "changeCampaign", id, fields, now),
       remove: (id) => database.call("write", "removeCampaign", id),
       list: (request) => database.call("read", "listCampaigns", request),
+      due: (now, limit) => database.call("read", "dueCampaigns", now, limit),
     },
     messages: {
       claim: async (request) => claimOf(await database.call("write", "claimMessages", request), request.campaign_id),
       admit: (request) => database.call("write", "admitMessages", request),
       read: (id) => database.call("read", "readMessage", id),
-      ofCampaign: (campaignId, request) => database.call("scan", "messagesOfCampaign", campaignId, request),
+      ofCampaign: (campaignId, request) => database.call("read", "messagesOfCampaign", campaignId, request),
+      next: (campaignId, request) => database.call("scan", "nextMessages", campaignId, request),
+      history: (id) => database.call("read", "messageHistory", id),
+      counts: (campaignId) => database.call("read", "ledgerCounts", campaignId),
+      countRows: (campaignId) => database.call("scan", "countRows", campaignId),
+      nextDue: (campaignId) => database.call("read", "nextDue", campaignId),
+      sentSince: (campaignId, since) => database.call("read", "sentSince", campaignId, since),
       ofLead: (leadId, limit) => database.call("read", "messagesOfLead", leadId, limit),
       waiting: (channelId) => database.call("read", "countWaiting", channelId),
       rateUse: (channelId, rate, now) => database.call("read", "rateUse", channelId, rate, now),

@@ -47,6 +47,8 @@ export interface SimulatorBehaviour {
   unreachable: boolean;
   /** The account sends too fast (130429): nothing leaves. */
   rateLimited: { retryAfterMs: number } | null;
+  /** What WhatsApp warns the account of, in words. */
+  warning: string | null;
 }
 
 export const DEFAULT_BEHAVIOUR: SimulatorBehaviour = {
@@ -69,6 +71,7 @@ export const DEFAULT_BEHAVIOUR: SimulatorBehaviour = {
   cutShare: 0,
   unreachable: false,
   rateLimited: null,
+  warning: null,
 };
 
 /** Tells whether `numbers` lists `phone`, by itself or by its beginning. */

@@ -42,7 +42,7 @@ export function createSimulator({ file, clock, seed, behaviour: changes }: Simul
   const transit = createTransit({ clock, seed, outbox, behaviour: () => behaviour, onLeft: courier.expect });
 
   function health(): ProviderHealth {
-    const device = { since, deviceId: deviceIdOf(seed), userName: "Mini CRM System" };
+    const device = { since, warning: behaviour.warning, deviceId: deviceIdOf(seed), userName: "Mini CRM System" };
     if (!isStarted) return { state: "stopped", reason: NOT_STARTED.reason, ...device };
     if (behaviour.unreachable) return { state: "reconnecting", reason: UNREACHABLE.reason, ...device };
     return { state: "open", reason: courier.trouble(), ...device };

@@ -4,27 +4,45 @@ import type { Instant } from "../instant.ts";
 import { MESSAGE_STATUSES, type MessageStatus } from "../message/message.ts";
 import type { Rule } from "../segment/rule.ts";
 import type { TemplateField } from "../template/fields.ts";
+import type { CanaryPhase } from "./canary.ts";
+import type { CampaignOptions } from "./options.ts";
 
 /**
  * The way of a campaign:
  *
- *     DRAFT -> SCHEDULED -> RUNNING <-> PAUSED
- *       +---------------------^ |
- *                               +-> COMPLETED | CANCELLED | FAILED
+ *     DRAFT <-> SCHEDULED -> RUNNING <-> PAUSED
+ *       +----------------------^ |  ^
+ *                                |  +-- messages tried again by hand
+ *                                +-> COMPLETED, CANCELLED
  *
  * COMPLETED means that nothing is pending, and every sent message has its receipt or the time to wait for one has passed.
- * Receipts that come later still count.
+ * Receipts that come later still count. FAILED is kept for a run that cannot be carried out at all.
  */
 export type CampaignStatus = "DRAFT" | "SCHEDULED" | "RUNNING" | "PAUSED" | "COMPLETED" | "CANCELLED" | "FAILED";
 
 /** What running a campaign holds fast, so that later edits of the segment or new leads change nothing of this run. */
 export interface FrozenRun {
   rule: Rule;
-  template: string;
-  /** The fields of a lead that the template reads: all that rendering needs to be given. */
+  /** The texts, at least one, with how many percent of the recipients get each: see `variantOf`. */
+  variants: FrozenVariant[];
+  /** The fields of a lead that the texts read: all that rendering needs to be given. */
   fields: TemplateField[];
   /** Leads created after this moment are not in the audience; relative dates count back from it. */
   cutoff: Instant;
+}
+
+export interface FrozenVariant {
+  name: string;
+  percent: number;
+  template: string;
+}
+
+/** Why a campaign waits for a person to decide; nothing but a command ends it. */
+export interface Hold {
+  code: string;
+  /** In words: what happened, and what can be done. */
+  reason: string;
+  at: Instant;
 }
 
 /** How many messages of a campaign stand in each status. */
@@ -36,8 +54,15 @@ export interface Campaign {
   segment_id: string;
   channel_id: string;
   message_template: string;
+  options: CampaignOptions;
   created_by: string;
   status: CampaignStatus;
+  /** When a SCHEDULED campaign starts, and how much later it still may without asking. */
+  scheduled_at: Instant | null;
+  schedule_grace_ms: number;
+  hold: Hold | null;
+  /** Null without a canary, or before the start. */
+  canary_phase: CanaryPhase | null;
   /** Null until it is run. */
   frozen: FrozenRun | null;
   /** How many leads matched when the audience was frozen; how many match now while it is a DRAFT. */
@@ -116,6 +141,20 @@ export function isComplete(
   const { PENDING, CLAIMED, SENDING, SENT } = campaign.counts;
   if (PENDING + CLAIMED + SENDING > 0) return false;
   return SENT === 0 || now - (campaign.last_sent_at ?? 0) > receiptWindowMs;
+}
+
+/**
+ * What becomes of messages that have not gone out; null where they still may. A cancelled campaign sends no more, nor does one
+ * whose time is over.
+ */
+export function endingOf(
+  campaign: Pick<Campaign, "status" | "options">,
+  now: Instant,
+): { status: "CANCELLED" } | { status: "SKIPPED"; code: "expired"; reason: string } | null {
+  if (campaign.status === "CANCELLED") return { status: "CANCELLED" };
+  const { expires_at } = campaign.options;
+  if (expires_at === null || now < expires_at) return null;
+  return { status: "SKIPPED", code: "expired", reason: "The campaign expired before this message's turn" };
 }
 
 /** Tells whether a campaign in `status` may still be edited or have its segment taken away. */

@@ -1,10 +1,15 @@
 /** Owns the start of a campaign: whom it goes to and what it says is frozen at that moment, and its job goes onto the bus. */
+
+import type { Instant } from "../instant.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { EventBus } from "../ports/event-bus.ts";
 import type { Store } from "../ports/store.ts";
+import type { Rule } from "../segment/rule.ts";
+import { TEMPLATE_FIELDS } from "../template/fields.ts";
 import { fieldsOf, templateOf } from "../template/template.ts";
-import type { CampaignStatus } from "./campaign.ts";
+import type { Campaign, CampaignStatus, FrozenRun } from "./campaign.ts";
 import { transition } from "./lifecycle.ts";
+import { variantsOf } from "./variant.ts";
 
 export interface StartDeps {
   store: Pick<Store, "campaigns" | "segments">;
@@ -32,12 +37,18 @@ export async function startCampaign({ store, bus, clock }: StartDeps, id: string
   const now = clock.now();
   const audience = await store.segments.count(segment.rule_ast, now);
   if (audience === 0) return { kind: "empty_audience", segment_id: segment._id };
-  const template = campaign.message_template;
-  const frozen = { rule: segment.rule_ast, template, fields: fieldsOf(templateOf(template)), cutoff: now };
+  const frozen = freeze(campaign, segment.rule_ast, now);
   const [start] = await bus.commit([{ step: "start", input: { campaign_id: id, frozen, expected: audience, now } }]);
   if (start.kind === "started") return { kind: "started", audience };
 
   // Somebody else started, changed or removed it in the meantime; what was changed is read again.
   const found = await store.campaigns.read(id);
   return found === null ? { kind: "not_found" } : startCampaign({ store, bus, clock }, id);
+}
+
+/** What a start of `campaign` at `cutoff` holds fast. */
+export function freeze(campaign: Pick<Campaign, "message_template" | "options">, rule: Rule, cutoff: Instant): FrozenRun {
+  const variants = variantsOf(campaign);
+  const read = new Set(variants.flatMap(({ template }) => fieldsOf(templateOf(template))));
+  return { rule, variants, fields: TEMPLATE_FIELDS.filter((field) => read.has(field)), cutoff };
 }

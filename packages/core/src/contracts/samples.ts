@@ -1,11 +1,12 @@
 /** Owns the small world that contract suites start from: leads, a rule that takes them all, a campaign on it. */
 import { type Campaign, noMessages } from "../campaign/campaign.ts";
+import { NO_OPTIONS } from "../campaign/options.ts";
+import { freeze } from "../campaign/start-campaign.ts";
 import { idSource } from "../id.ts";
 import { encodeLeads } from "../lead/encoded-leads.ts";
 import type { LeadInput } from "../lead/lead.ts";
 import type { Store } from "../ports/store.ts";
 import type { Rule } from "../segment/rule.ts";
-import { fieldsOf, templateOf } from "../template/template.ts";
 
 export const NOW = Date.UTC(2025, 8, 15, 16, 15);
 export const EVERYBODY: Rule = {
@@ -36,8 +37,13 @@ export function draft(fields: Partial<Campaign> = {}): Campaign {
     segment_id: newId(),
     channel_id: "default",
     message_template: "Hi {{name}}!",
+    options: NO_OPTIONS,
     created_by: "admin",
     status: "DRAFT",
+    scheduled_at: null,
+    schedule_grace_ms: 0,
+    hold: null,
+    canary_phase: null,
     frozen: null,
     expected: 0,
     expanded: false,
@@ -53,8 +59,7 @@ export function draft(fields: Partial<Campaign> = {}): Campaign {
 
 /** The step that runs a campaign over everybody. */
 export function startOf(campaign: Campaign, fields: { rule?: Rule; expected?: number } = {}) {
-  const template = campaign.message_template;
-  const frozen = { rule: fields.rule ?? EVERYBODY, template, fields: fieldsOf(templateOf(template)), cutoff: NOW };
+  const frozen = freeze(campaign, fields.rule ?? EVERYBODY, NOW);
   return {
     step: "start",
     input: { campaign_id: campaign._id, frozen, expected: fields.expected ?? 0, now: NOW },

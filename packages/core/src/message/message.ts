@@ -29,7 +29,14 @@ export type MessageStatus = (typeof MESSAGE_STATUSES)[number];
 export type ReceiptStatus = "SENT" | "FAILED" | "DELIVERED" | "READ";
 
 /** Why a recipient was not written to. */
-export type SkipReason = "opted_out" | "no_phone" | "blank_variable" | "duplicate_number" | "lead_deleted";
+export type SkipReason =
+  | "opted_out"
+  | "no_phone"
+  | "blank_variable"
+  | "duplicate_number"
+  | "lead_deleted"
+  | "frequency_cap"
+  | "expired";
 
 /** How far along a status is. A receipt moves a message only to a higher rank, so that a late DELIVERED beats FAILED. */
 const RANK: Record<MessageStatus, number> = {
@@ -50,6 +57,11 @@ export function afterReceipt(current: MessageStatus, receipt: ReceiptStatus): Me
   return RANK[receipt] > RANK[current] ? receipt : current;
 }
 
+/** Tells whether a message in `status` has been on the wire: from there on its text, and so its variant, counts. */
+export function hasLeft(status: MessageStatus): boolean {
+  return RANK[status] >= RANK.SENT || status === "UNCERTAIN";
+}
+
 /** One recipient of one campaign, as the ledger shows it. Times are null until the message has got so far. */
 export interface Message {
   _id: string;
@@ -63,7 +75,11 @@ export interface Message {
   /** What was put on the wire; null before that. */
   text: string | null;
   provider_id: string | null;
-  /** Why it is FAILED, SKIPPED or UNCERTAIN: a code for machines and a reason for people. */
+  /** Which of the campaign's texts it has: its index in the frozen variants. */
+  variant: number;
+  /** PENDING: not before this moment, for the reason given. */
+  due_at: Instant | null;
+  /** Why it is FAILED, SKIPPED or UNCERTAIN, or waits: a code for machines and a reason for people. */
   code: string | null;
   reason: string | null;
   retryable: boolean | null;
@@ -74,6 +90,17 @@ export interface Message {
   read_at: Instant | null;
   /** When it became FAILED, SKIPPED, CANCELLED or UNCERTAIN. */
   settled_at: Instant | null;
+}
+
+/** Something that happened to a message. */
+export interface MessageEvent {
+  at: Instant;
+  /** RETRIED: a person had it tried again. */
+  status: MessageStatus | "RETRIED";
+  attempt: number;
+  code: string | null;
+  reason: string | null;
+  provider_id: string | null;
 }
 
 /** The one identifier that a campaign's message to a lead can have: the campaign's followed by the lead's, 48 hex digits. */

@@ -5,13 +5,15 @@ import { afterReceipt, type MessageStatus, type SkipReason } from "./message.ts"
 
 /**
  * `sent`: the provider took it. `failed`: it never will. `retry`: it surely did not, and may at `dueAt`. `released`: nobody
- * was asked, or the provider as a whole was out of reach, so the attempt does not count. `uncertain`: nobody knows.
+ * was asked, or the provider as a whole was out of reach, so the attempt does not count. `deferred`: nobody was asked, and nobody
+ * is to be before `dueAt`. `uncertain`: nobody knows.
  */
 export type SendOutcome =
   | { kind: "sent"; providerId: string }
   | { kind: "failed"; code: string; reason: string }
   | { kind: "retry"; code: string; reason: string; dueAt: Instant }
   | { kind: "released" }
+  | { kind: "deferred"; code: string; reason: string; dueAt: Instant }
   | { kind: "uncertain"; code: string; reason: string }
   | { kind: "skipped"; reason: SkipReason; detail: string };
 
@@ -40,6 +42,7 @@ export function afterOutcome(message: TriedMessage, outcome: SendOutcome): Messa
       return held ? "SKIPPED" : null;
     case "retry":
     case "released":
+    case "deferred":
       return held || message.status === "UNCERTAIN" ? "PENDING" : null;
     default:
       return unreachable(outcome);

@@ -1,9 +1,10 @@
 /** Owns the steps that move campaigns forward: each changes the store atomically and raises the events that come next. */
-import type { Campaign, FrozenRun } from "../campaign/campaign.ts";
+import type { Campaign, FrozenRun, Hold } from "../campaign/campaign.ts";
 import type { SteeringCommand } from "../campaign/lifecycle.ts";
 import type { StatusEvent, TopicEvent } from "../event/topics.ts";
 import type { Instant } from "../instant.ts";
 import type { SendOutcome } from "../message/outcome.ts";
+import type { RetryableStatus } from "../message/retry.ts";
 
 /** The outcome of one try; `attempt` and the worker's name prove that the message is still that worker's. */
 export interface AttemptOutcome {
@@ -12,9 +13,24 @@ export interface AttemptOutcome {
   outcome: SendOutcome;
 }
 
+export type SteeringResult =
+  | { kind: "steered" | "already"; campaign: Campaign }
+  | { kind: "refused"; reason: string }
+  | { kind: "not_found" };
+
+/** Which messages a person wants tried again. */
+export interface RetryChoice {
+  /** UNCERTAIN ones may have gone out: whoever chooses them takes that upon themselves. */
+  status: RetryableStatus;
+  /** Only with this reason; null for any. */
+  code: string | null;
+  /** Only to these leads; null for all. */
+  lead_ids: readonly string[] | null;
+}
+
 /** Every step, with what it takes and what it answers. */
 export interface StepTable {
-  /** DRAFT -> RUNNING with the audience frozen, where its template is still the frozen one; raises the campaign's job. */
+  /** DRAFT or SCHEDULED -> RUNNING with the audience frozen, where its texts are still the frozen ones; raises the campaign's job. */
   start: {
     input: { campaign_id: string; frozen: FrozenRun; expected: number; now: Instant };
     result: { kind: "started" } | { kind: "not_startable" };
@@ -25,20 +41,32 @@ export interface StepTable {
    */
   steer: {
     input: { campaign_id: string; command: SteeringCommand; now: Instant };
-    result: { kind: "steered" | "already"; campaign: Campaign } | { kind: "refused"; reason: string } | { kind: "not_found" };
+    result: SteeringResult;
+  };
+  /** Says when a campaign starts by itself, or (null) that it does not; where `transition` allows it. Ends a hold. */
+  schedule: {
+    input: { campaign_id: string; at: Instant | null; graceMs: number; now: Instant };
+    result: SteeringResult;
+  };
+  /** Leaves it to a person: a RUNNING campaign is PAUSED, a SCHEDULED one no longer starts by itself; others stay as they are. */
+  hold: { input: { campaign_id: string; hold: Hold }; result: { held: boolean } };
+  /**
+   * Has the next `limit` messages of a choice tried again, where `transition` allows it: PENDING, with tries counted anew. Raises
+   * a look at all that is pending. `left` messages of the choice remain.
+   */
+  retry: {
+    input: { campaign_id: string; choice: RetryChoice; limit: number; now: Instant };
+    result: { kind: "retried"; messages: number; left: number } | { kind: "refused"; reason: string } | { kind: "not_found" };
   };
   /**
    * Writes the message rows of the next window of leads after `after`, one per matching lead, once; raises a look at the
    * window's pending messages and, unless it was the last window, the job of the next one. Doing it again writes nothing new;
    * `last` is true once a campaign. Of an audience that is already written down it only raises a look at all that is pending; of
-   * a cancelled campaign it cancels the next messages that have not gone out.
+   * a campaign that is cancelled or has expired it ends the next messages that have not gone out: see `endingOf`.
    */
   expand: {
     input: { campaign_id: string; after: string | null; leadsPerWindow: number; now: Instant };
-    result:
-      | { kind: "expanded"; written: number; last: boolean }
-      | { kind: "cancelled"; messages: number }
-      | { kind: "not_running" };
+    result: { kind: "expanded"; written: number; last: boolean } | { kind: "ended"; messages: number } | { kind: "not_running" };
   };
   /** Writes down what came of claimed messages, where they are still the worker's; raises their statuses. */
   record: {
@@ -52,14 +80,15 @@ export interface StepTable {
   };
   /**
    * Puts right what time has changed: expired claims are free again, expired sends are uncertain, due retries are looked at,
-   * campaigns whose receipts are overdue complete.
+   * campaigns whose receipts are overdue complete, those that have expired end, and the autopilot looks at its canaries.
+   * `warnings` are what the accounts behind channels were warned of.
    */
   recover: {
-    input: { now: Instant; receiptWindowMs: number; limit: number };
+    input: { now: Instant; receiptWindowMs: number; limit: number; warnings: Readonly<Record<string, string>> };
     result: { freed: number; uncertain: number; due: number; completed: string[] };
   };
   /**
-   * Raises the job of every campaign that runs, or is not wholly cancelled yet, again: what a start does, so that no lost event
+   * Raises the job of every campaign that runs, or has not wholly ended yet, again: what a start does, so that no lost event
    * stops a campaign.
    */
   resume: { input: { now: Instant }; result: { campaigns: number } };

@@ -1,8 +1,9 @@
 /** Owns the port to the store, in the business's verbs: several small ports, one per noun. Each verb is atomic. */
-import type { Campaign, CampaignStatus } from "../campaign/campaign.ts";
+import type { Campaign, CampaignStatus, FrozenVariant } from "../campaign/campaign.ts";
+import type { QuietHours } from "../campaign/options.ts";
 import type { Instant } from "../instant.ts";
 import type { Lead, LeadInput } from "../lead/lead.ts";
-import type { Message, MessageStatus } from "../message/message.ts";
+import type { Message, MessageEvent, MessageStatus } from "../message/message.ts";
 import type { Rule } from "../segment/rule.ts";
 import type { Segment } from "../segment/segment.ts";
 import type { CarriedOut, Step } from "./steps.ts";
@@ -83,13 +84,15 @@ export interface CampaignStore {
   /** Changes a campaign that is still a DRAFT. */
   change(
     id: string,
-    fields: Partial<Pick<Campaign, "name" | "segment_id" | "message_template" | "expected">>,
+    fields: Partial<Pick<Campaign, "name" | "segment_id" | "message_template" | "options" | "expected">>,
     now: Instant,
   ): Promise<{ kind: "changed"; campaign: Campaign } | { kind: "not_found" } | { kind: "not_draft"; status: CampaignStatus }>;
   /** Removes a campaign with its messages, unless it is being sent. */
   remove(id: string): Promise<{ kind: "removed" } | { kind: "not_found" } | { kind: "in_progress"; status: CampaignStatus }>;
   /** Newest first. */
   list(request: PageRequest & { status: CampaignStatus | null }): Promise<Page<Campaign>>;
+  /** SCHEDULED ones whose time has come and that no hold keeps, at most `limit`. */
+  due(now: Instant, limit: number): Promise<Campaign[]>;
 }
 
 /** At most `messages` sends in any `windowMs`. */
@@ -104,15 +107,17 @@ export interface ClaimedMessage {
   lead_id: string;
   phone: string | null;
   attempt: number;
-  /** The lead with the fields that the campaign's template reads, the others blank; null where it has been deleted since. */
+  /** How many tries there have been since the start, or since a person had it tried again, with this one. */
+  tries: number;
+  /** The lead with the fields that the campaign's texts read, its time zone, the others blank; null where it has been deleted since. */
   lead: Lead | null;
 }
 
 export type Claim =
-  | { kind: "claimed"; template: string; messages: ClaimedMessage[] }
+  | { kind: "claimed"; variants: FrozenVariant[]; quiet_hours: QuietHours | null; messages: ClaimedMessage[] }
   /** The channel may send again at `until`. */
   | { kind: "limited"; until: Instant }
-  /** Nothing in the window can be claimed: all done, somebody else's, or the campaign is not running. */
+  /** Nothing in the window can be claimed: all done, somebody else's, or the campaign may not send (more) now. */
   | { kind: "nothing" };
 
 export interface Admission {
@@ -120,6 +125,24 @@ export interface Admission {
   admitted: string[];
   /** Opted out since they were claimed. */
   opted_out: string[];
+  /** Have had as many messages of late as the campaign's cap allows. */
+  capped: string[];
+}
+
+/** Which messages of a campaign; null takes all. */
+export interface MessageFilter {
+  status: MessageStatus | null;
+  /** Why they are where they are, such as `opted_out` or `131026`. */
+  code: string | null;
+}
+
+/** So many messages of a campaign stand in one place. `code` is null where the status needs none. */
+export interface LedgerCount {
+  status: MessageStatus;
+  code: string | null;
+  /** The index of the text: 0 for those that have not been on the wire. */
+  variant: number;
+  messages: number;
 }
 
 export interface MessageStore {
@@ -139,9 +162,9 @@ export interface MessageStore {
     now: Instant;
   }): Promise<Claim>;
   /**
-   * CLAIMED -> SENDING with the text that goes out, for those that are still the worker's, whose campaign still runs, whose
-   * lead has not opted out, and for which the channel's rate has room; counts them against the rate. What is not admitted stays
-   * as it is.
+   * CLAIMED -> SENDING with the text that goes out, for those that are still the worker's, whose campaign still runs and has not
+   * expired, whose lead has not opted out nor had its share of messages, and for which the channel's rate has room; counts them
+   * against the rate. What is not admitted stays as it is.
    */
   admit(request: {
     channel_id: string;
@@ -151,8 +174,20 @@ export interface MessageStore {
     now: Instant;
   }): Promise<Admission>;
   read(id: string): Promise<Message | null>;
-  /** The messages of a campaign in the order of their leads. */
-  ofCampaign(campaignId: string, request: PageRequest & { status: MessageStatus | null }): Promise<Page<Message>>;
+  /** The messages of a campaign in the order of their leads: any page of a million in some ms. */
+  ofCampaign(campaignId: string, request: PageRequest & MessageFilter): Promise<Page<Message>>;
+  /** The next messages behind the one to the lead `after` (null: from the first), at most `limit`: to walk through all of them. */
+  next(campaignId: string, request: MessageFilter & { after: string | null; limit: number }): Promise<Message[]>;
+  /** What happened to a message, in the order in which it did. */
+  history(id: string): Promise<MessageEvent[]>;
+  /** The counters of a campaign, those above 0. */
+  counts(campaignId: string): Promise<LedgerCount[]>;
+  /** The same, counted from the rows: takes a second for some millions. */
+  countRows(campaignId: string): Promise<LedgerCount[]>;
+  /** When the next message of a campaign that waits is looked at again, and what it waits for; null where none does. */
+  nextDue(campaignId: string): Promise<{ due_at: Instant; code: string } | null>;
+  /** How many messages of a campaign were admitted since `since`, at most two minutes ago. */
+  sentSince(campaignId: string, since: Instant): Promise<number>;
   /** The messages to one lead, newest first, at most `limit`. */
   ofLead(leadId: string, limit: number): Promise<Message[]>;
   /** How many messages of running campaigns on the channel have not gone out yet. */

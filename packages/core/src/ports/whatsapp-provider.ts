@@ -21,6 +21,8 @@ export interface ProviderHealth {
   /** Since when, and why in words where it is not `open`. */
   since: Instant;
   reason: string | null;
+  /** What the account was warned of, in words, such as a low quality rating; null where nothing. */
+  warning: string | null;
   deviceId: string;
   userName: string;
 }

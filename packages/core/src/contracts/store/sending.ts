@@ -20,11 +20,11 @@ import {
 } from "./world.ts";
 
 export function describeSending(store: () => Store): void {
-  test("a message is claimed by one worker, with the lead and the text's template", async () => {
+  test("a message is claimed by one worker, with the lead and the texts that there are", async () => {
     const campaign = await running(store(), 3);
     await expandAll(store(), campaign);
     const first = await claimFrom(store(), campaign, { worker: "w1", max: 2 });
-    expect(first).toMatchObject({ kind: "claimed", template: "Hi {{name}}!" });
+    expect(first).toMatchObject({ kind: "claimed", variants: [{ template: "Hi {{name}}!" }] });
     expect(first.kind === "claimed" && first.messages.map(({ lead, attempt }) => [lead?.name, attempt])).toEqual([
       ["Lead 0", 1],
       ["Lead 1", 1],
@@ -70,7 +70,7 @@ export function describeSending(store: () => Store): void {
     const [first, second] = messages;
     if (first === undefined || second === undefined) throw new Error("Two were expected");
     await store().leads.change(first.lead_id, { consent: { state: "opted_out", source: "STOP", at: NOW } }, NOW);
-    expect(await admit(store(), messages)).toEqual({ admitted: [second._id], opted_out: [first._id] });
+    expect(await admit(store(), messages)).toEqual({ admitted: [second._id], opted_out: [first._id], capped: [] });
     await record(store(), first, { kind: "skipped", reason: "opted_out", detail: "Does not want messages" });
     expect(await store().messages.read(first._id)).toMatchObject({ status: "SKIPPED", code: "opted_out", text: null });
     await expectLedgerToClose(store(), campaign);

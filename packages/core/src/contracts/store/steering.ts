@@ -49,7 +49,8 @@ export function describeSteering(store: () => Store): void {
     expect((await store().carryOut([{ ...first, input: { ...first.input, after } }])).raised).toEqual([]);
     await steer(store(), campaign, "resume");
     await expandAll(store(), campaign);
-    expect(await claimed(store(), campaign)).toHaveLength(6);
+    expect((await rowsOf(store(), campaign)).map(({ status }) => status)).toEqual(Array.from({ length: 6 }, () => "PENDING"));
+    await expectLedgerToClose(store(), campaign);
   });
 
   test("cancelling leaves sent ones sent and cancels the rest, window by window, also what comes back from the wire", async () => {

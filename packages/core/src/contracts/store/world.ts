@@ -44,7 +44,7 @@ export async function expandAll(
 }
 
 export async function rowsOf(store: Store, campaign: Campaign): Promise<Message[]> {
-  return (await store.messages.ofCampaign(campaign._id, { page: 1, limit: 1_000, status: null })).items;
+  return (await store.messages.ofCampaign(campaign._id, { page: 1, limit: 1_000, status: null, code: null })).items;
 }
 
 /** The ledger closes and its counters equal the rows. */
@@ -124,7 +124,7 @@ export async function sending(store: Store, leads: number): Promise<{ campaign: 
 export const SENT: SendOutcome = { kind: "sent", providerId: "wamid.1" };
 
 export function recoverAt(now: number) {
-  return { step: "recover", input: { now, receiptWindowMs: HOUR_MS, limit: 100 } } as const;
+  return { step: "recover", input: { now, receiptWindowMs: HOUR_MS, limit: 100, warnings: {} } } as const;
 }
 
 export function receipt(message: { _id: string }, status: "SENT" | "FAILED" | "DELIVERED" | "READ", at = NOW): StatusEvent {

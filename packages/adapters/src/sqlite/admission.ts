@@ -1,0 +1,131 @@
+/** Owns the verb `admit`: the last look before the wire. */
+import { type Campaign, endingOf } from "@mini-crm/core/campaign/campaign";
+import type { FrequencyCap } from "@mini-crm/core/campaign/options";
+import type { Instant } from "@mini-crm/core/instant";
+import { parseMessageId } from "@mini-crm/core/message/message";
+import type { Admission, MessageStore } from "@mini-crm/core/ports/store";
+import { readCampaign } from "./campaigns.ts";
+import { type Connection, text } from "./connection.ts";
+import { type CountChanges, countChanges } from "./counters.ts";
+import { countSends, rateUse } from "./rate.ts";
+
+type AdmitRequest = Parameters<MessageStore["admit"]>[0];
+
+/** A message that asks to be admitted, with its lead's identifier. */
+type Asking = AdmitRequest["messages"][number] & { leadId: string };
+
+export function admit(connection: Connection, request: AdmitRequest): Admission {
+  const admission: Admission = { admitted: [], opted_out: [], capped: [] };
+  const changes = countChanges(connection);
+  for (const [campaignId, asking] of byCampaign(request.messages)) {
+    const campaign = readCampaign(connection, campaignId);
+    if (campaign === null || campaign.status !== "RUNNING" || endingOf(campaign, request.now) !== null) continue;
+    admitOf(connection, campaign, asking, request, changes, admission);
+  }
+  changes.write();
+  return admission;
+}
+
+function byCampaign(messages: AdmitRequest["messages"]): Map<string, Asking[]> {
+  const campaigns = new Map<string, Asking[]>();
+  for (const message of messages) {
+    const key = parseMessageId(message._id);
+    if (key === null) continue;
+    const asking = campaigns.get(key.campaignId) ?? [];
+    asking.push({ ...message, leadId: key.leadId });
+    campaigns.set(key.campaignId, asking);
+  }
+  return campaigns;
+}
+
+function admitOf(
+  connection: Connection,
+  campaign: Campaign,
+  asking: readonly Asking[],
+  request: AdmitRequest,
+  changes: CountChanges,
+  admission: Admission,
+): void {
+  const use = request.rate === null ? null : rateUse(connection, request.channel_id, request.rate, request.now);
+  let room = use === null || request.rate === null ? Number.POSITIVE_INFINITY : request.rate.messages - use.used;
+  const leadIds = asking.map(({ leadId }) => leadId);
+  const hasOptedOut = optedOutAmong(connection, leadIds);
+  const hasHadEnough = cappedAmong(connection, campaign, leadIds, request.now);
+  let admitted = 0;
+  for (const message of asking) {
+    if (hasOptedOut.has(message.leadId)) {
+      admission.opted_out.push(message._id);
+    } else if (hasHadEnough.has(message.leadId)) {
+      admission.capped.push(message._id);
+    } else if (room > 0 && markSending(connection, campaign._id, message, request)) {
+      changes.moved(campaign._id, message.leadId, { status: "CLAIMED" }, { status: "SENDING" });
+      admission.admitted.push(message._id);
+      admitted += 1;
+      room -= 1;
+    }
+  }
+  const sends = { channelId: request.channel_id, campaignId: campaign._id, messages: admitted };
+  countSends(connection, sends, request.now);
+}
+
+/** CLAIMED -> SENDING with its text, where it is still the worker's. */
+function markSending(connection: Connection, campaignId: string, message: Asking, request: AdmitRequest): boolean {
+  const marked = connection.run(
+    `UPDATE message SET status = 'SENDING', sending_at = ?
+     WHERE campaign_id = ? AND lead_id = ? AND status = 'CLAIMED' AND worker = ? AND attempt = ?`,
+    request.now,
+    campaignId,
+    message.leadId,
+    request.worker,
+    message.attempt,
+  );
+  if (marked === 0) return false;
+  connection.run(
+    "INSERT OR REPLACE INTO message_text (campaign_id, lead_id, text) VALUES (?, ?, ?)",
+    campaignId,
+    message.leadId,
+    message.text,
+  );
+  return true;
+}
+
+/** One look at the few who have opted out among leads that lie close together, instead of one at each lead. */
+function optedOutAmong(connection: Connection, leadIds: readonly string[]): Set<string> {
+  const first = leadIds.reduce((least, id) => (id < least ? id : least), "g");
+  const last = leadIds.reduce((most, id) => (id > most ? id : most), "");
+  const rows = connection.all(
+    `SELECT _id FROM lead WHERE (consent = 'opted_out' OR phones = '[]') AND consent = 'opted_out' AND _id >= ? AND _id <= ?`,
+    first,
+    last,
+  );
+  return new Set(rows.map((row) => text(row, "_id")));
+}
+
+const DAY_MS = 86_400_000;
+
+/** Those who have had as many messages of other campaigns in the last days as this one's cap allows. */
+function cappedAmong(connection: Connection, campaign: Campaign, leadIds: readonly string[], now: Instant): Set<string> {
+  const cap = campaign.options.frequency_cap;
+  if (cap === null) return new Set();
+  const rows = connection.all(
+    `SELECT m.lead_id ${messagesOfLate("json_each(?) AS asked", "asked.value")} AND c._id <> ?
+     GROUP BY m.lead_id HAVING count(*) >= ?`,
+    JSON.stringify(leadIds),
+    ...since(cap, now),
+    campaign._id,
+    cap.messages,
+  );
+  return new Set(rows.map((row) => text(row, "lead_id")));
+}
+
+/** The messages of every campaign to the leads of `source` since a moment, which is two parameters. Those that failed count not. */
+export function messagesOfLate(source: string, leadId: string): string {
+  return `FROM ${source} CROSS JOIN campaign AS c CROSS JOIN message AS m ON m.campaign_id = c._id AND m.lead_id = ${leadId}
+    WHERE c.started_at IS NOT NULL AND (c.completed_at IS NULL OR c.completed_at > ?) AND m.sending_at > ?
+      AND m.status IN ('SENDING', 'UNCERTAIN', 'SENT', 'DELIVERED', 'READ')`;
+}
+
+export function since(cap: FrequencyCap, now: Instant): [Instant, Instant] {
+  const at = now - cap.days * DAY_MS;
+  return [at, at];
+}

@@ -1,0 +1,199 @@
+/** Owns the counters of the ledger: where a campaign's messages stand, window by window, always equal to the rows. */
+import type { FrozenRun, FrozenVariant, MessageCounts } from "@mini-crm/core/campaign/campaign";
+import { noMessages } from "@mini-crm/core/campaign/campaign";
+import { variantOf } from "@mini-crm/core/campaign/variant";
+import { hasLeft, type MessageStatus, messageId } from "@mini-crm/core/message/message";
+import type { LedgerCount } from "@mini-crm/core/ports/store";
+import { type Connection, number, type Row, text, textOrNull } from "./connection.ts";
+
+/** Where a message stands, as far as it is counted. */
+export interface Place {
+  status: MessageStatus;
+  code?: string | null;
+}
+
+/** The changes that a transaction makes to the counters: gathered while rows change, written once at its end. */
+export interface CountChanges {
+  /** One message has gone from one place to another. */
+  moved(campaignId: string, leadId: string, from: Place, to: Place): void;
+  /** So many messages of a window, none of which has left, have gone from one place to another; `null` where they are new. */
+  movedMany(campaignId: string, window: string, from: Place | null, to: Place, messages: number): void;
+  write(): void;
+}
+
+/** What the counters need to know of a campaign. */
+interface Counted {
+  /** The windows in order, each by the lead that it begins behind. */
+  windows: string[];
+  variants: readonly FrozenVariant[];
+  changes: Map<string, { place: [status: string, code: string, variant: number, window: string]; messages: number }>;
+}
+
+export function countChanges(connection: Connection): CountChanges {
+  const campaigns = new Map<string, Counted>();
+  const countedOf = (campaignId: string): Counted => {
+    const known = campaigns.get(campaignId);
+    if (known !== undefined) return known;
+    const counted = {
+      windows: windowsOf(connection, campaignId),
+      variants: variantsOf(connection, campaignId),
+      changes: new Map(),
+    };
+    campaigns.set(campaignId, counted);
+    return counted;
+  };
+  const add = ({ changes }: Counted, { status, code }: Place, variant: number, window: string, messages: number): void => {
+    const reason = needsReason(status) ? (code ?? "") : "";
+    const key = `${status} ${reason} ${variant} ${window}`;
+    const change = changes.get(key);
+    if (change === undefined) changes.set(key, { place: [status, reason, variant, window], messages });
+    else change.messages += messages;
+  };
+
+  return {
+    moved(campaignId, leadId, from, to) {
+      const counted = countedOf(campaignId);
+      const window = windowWith(counted.windows, leadId);
+      const variant = counted.variants.length > 1 ? variantOf(counted.variants, messageId(campaignId, leadId)) : 0;
+      add(counted, from, hasLeft(from.status) ? variant : 0, window, -1);
+      add(counted, to, hasLeft(to.status) ? variant : 0, window, 1);
+    },
+    movedMany(campaignId, window, from, to, messages) {
+      if (messages === 0) return;
+      const counted = countedOf(campaignId);
+      if (from !== null) add(counted, from, 0, window, -messages);
+      add(counted, to, 0, window, messages);
+    },
+    write() {
+      for (const [campaignId, { changes }] of campaigns) {
+        for (const { place, messages } of changes.values()) {
+          if (messages === 0) continue;
+          connection.run(
+            `INSERT INTO campaign_count (campaign_id, status, code, variant, window, messages) VALUES (?, ?, ?, ?, ?, ?)
+             ON CONFLICT DO UPDATE SET messages = messages + excluded.messages`,
+            campaignId,
+            ...place,
+            messages,
+          );
+        }
+      }
+    },
+  };
+}
+
+/** Tells whether messages in `status` are counted by reason. PENDING ones have one while they wait for their time. */
+function needsReason(status: MessageStatus): boolean {
+  return status === "PENDING" || status === "FAILED" || status === "SKIPPED" || status === "UNCERTAIN";
+}
+
+function windowsOf(connection: Connection, campaignId: string): string[] {
+  const rows = connection.all("SELECT after FROM message_window WHERE campaign_id = ? ORDER BY after", campaignId);
+  return rows.map((row) => text(row, "after"));
+}
+
+/** The last window that begins before `leadId`. */
+function windowWith(windows: readonly string[], leadId: string): string {
+  let low = 0;
+  let high = windows.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((windows[middle] ?? "") < leadId) low = middle + 1;
+    else high = middle;
+  }
+  const window = windows[low - 1];
+  if (window === undefined) throw new Error(`No window of the campaign holds the lead ${leadId}`);
+  return window;
+}
+
+/** The texts of a campaign that was started. */
+export function variantsOf(connection: Connection, campaignId: string): readonly FrozenVariant[] {
+  const row = connection.get("SELECT frozen FROM campaign WHERE _id = ?", campaignId);
+  const frozen = row === undefined ? null : textOrNull(row, "frozen");
+  if (frozen === null) return [];
+  const { variants }: FrozenRun = JSON.parse(frozen);
+  return variants;
+}
+
+export function countsOf(connection: Connection, campaignId: string): MessageCounts {
+  const counts = noMessages();
+  const rows = connection.all(
+    "SELECT status, sum(messages) AS messages FROM campaign_count WHERE campaign_id = ? GROUP BY status",
+    campaignId,
+  );
+  for (const row of rows) counts[text(row, "status") as MessageStatus] = number(row, "messages");
+  return counts;
+}
+
+/** The first window from `from` on in which messages are ready to be claimed; null where there is none. */
+export function windowWithReady(connection: Connection, campaignId: string, from: string): string | null {
+  const row = connection.get(
+    `SELECT window FROM campaign_count WHERE campaign_id = ? AND status = 'PENDING' AND code = '' AND variant = 0
+       AND window >= ? AND messages > 0 ORDER BY window LIMIT 1`,
+    campaignId,
+    from,
+  );
+  return row === undefined ? null : text(row, "window");
+}
+
+/** The window that holds what comes right behind `after`. */
+export function windowBehind(connection: Connection, campaignId: string, after: string): string {
+  const row = connection.get(
+    "SELECT max(after) AS after FROM message_window WHERE campaign_id = ? AND after <= ?",
+    campaignId,
+    after,
+  );
+  return (row === undefined ? null : textOrNull(row, "after")) ?? "";
+}
+
+/** Where the window ends: at the lead that the next one begins behind. */
+export function windowEnd(connection: Connection, campaignId: string, window: string): string {
+  const row = connection.get(
+    "SELECT min(after) AS next FROM message_window WHERE campaign_id = ? AND after > ?",
+    campaignId,
+    window,
+  );
+  return (row === undefined ? null : textOrNull(row, "next")) ?? AFTER_ALL_LEADS;
+}
+
+/** Sorts behind every lead's identifier. */
+export const AFTER_ALL_LEADS = "g";
+
+export function ledgerCounts(connection: Connection, campaignId: string): LedgerCount[] {
+  return connection
+    .all(
+      `SELECT status, code, variant, sum(messages) AS messages FROM campaign_count WHERE campaign_id = ?
+       GROUP BY status, code, variant HAVING sum(messages) <> 0 ORDER BY status, code, variant`,
+      campaignId,
+    )
+    .map(ledgerCountOf);
+}
+
+/** The same counted from the rows. */
+export function countRows(connection: Connection, campaignId: string): LedgerCount[] {
+  const variants = variantsOf(connection, campaignId);
+  const counts = new Map<string, LedgerCount>();
+  // Without variants the rows can be counted where they are.
+  const select =
+    variants.length > 1
+      ? "SELECT status, code, lead_id, 1 AS messages FROM message WHERE campaign_id = ?"
+      : "SELECT status, code, '' AS lead_id, count(*) AS messages FROM message WHERE campaign_id = ? GROUP BY status, code";
+  for (const row of connection.iterate(select, campaignId)) {
+    const status = text(row, "status") as MessageStatus;
+    const code = needsReason(status) ? textOrNull(row, "code") : null;
+    const variant = hasLeft(status) ? variantOf(variants, messageId(campaignId, text(row, "lead_id"))) : 0;
+    const key = `${status} ${code ?? ""} ${variant}`;
+    const known = counts.get(key);
+    if (known === undefined) counts.set(key, { status, code, variant, messages: number(row, "messages") });
+    else known.messages += number(row, "messages");
+  }
+  return [...counts.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, count]) => count);
+}
+
+function ledgerCountOf(row: Row): LedgerCount {
+  return {
+    status: text(row, "status") as MessageStatus,
+    code: text(row, "code") === "" ? null : text(row, "code"),
+    variant: number(row, "variant"),
+    messages: number(row, "messages"),
+  };
+}

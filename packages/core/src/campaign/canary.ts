@@ -1,0 +1,63 @@
+/** Owns the autopilot: how many go first, and whether what became of them lets the others go. */
+import type { Instant } from "../instant.ts";
+import type { Campaign, MessageCounts } from "./campaign.ts";
+import type { Canary } from "./options.ts";
+
+/**
+ *     sending --nothing alarming--> passed
+ *        +----alarm--> paused by a hold --a person resumes it--> overruled <--the same-- passed
+ *
+ * `overruled`: a person has seen the alarm and decided, so the autopilot says no more.
+ */
+export type CanaryPhase = "sending" | "passed" | "overruled";
+
+export interface Alarm {
+  code: "too_many_failed" | "too_many_opted_out" | "account_warning";
+  /** In words, with the numbers. */
+  reason: string;
+}
+
+type Watched = Pick<Campaign, "counts" | "expected" | "last_sent_at" | "expanded">;
+
+/** How many recipients go first. */
+export function canarySize({ expected }: Pick<Campaign, "expected">, canary: Canary): number {
+  return Math.max(1, Math.ceil((expected * canary.percent) / 100));
+}
+
+/** How many more may be claimed while the canary is being sent. */
+export function canaryRoom(campaign: Watched, canary: Canary): number {
+  return canarySize(campaign, canary) - triedOf(campaign.counts);
+}
+
+/** When those who went first are looked at: null while they are still being sent. */
+export function canaryLookAt(campaign: Watched, canary: Canary): Instant | null {
+  const { counts } = campaign;
+  const isAllTaken = canaryRoom(campaign, canary) <= 0 || (campaign.expanded && counts.PENDING === 0);
+  if (!isAllTaken || counts.CLAIMED + counts.SENDING > 0) return null;
+  return (campaign.last_sent_at ?? 0) + canary.wait_minutes * 60_000;
+}
+
+/** What is alarming about a campaign; null where nothing is. `warning` is what the account was warned of. */
+export function alarmOf(counts: MessageCounts, optedOut: number, warning: string | null, canary: Canary): Alarm | null {
+  if (warning !== null) return { code: "account_warning", reason: `WhatsApp warns this account: ${warning}` };
+  const tried = triedOf(counts);
+  const failed = counts.FAILED + counts.UNCERTAIN;
+  const exceeds = (part: number, percent: number) => part > 0 && part * 100 > tried * percent;
+  if (exceeds(failed, canary.max_failed_percent)) {
+    return { code: "too_many_failed", reason: `${share(failed, tried)} failed, more than ${canary.max_failed_percent} %` };
+  }
+  if (exceeds(optedOut, canary.max_opted_out_percent)) {
+    const reason = `${share(optedOut, tried)} answered with a stop, more than ${canary.max_opted_out_percent} %`;
+    return { code: "too_many_opted_out", reason };
+  }
+  return null;
+}
+
+/** Everyone for whom sending has begun. */
+function triedOf({ CLAIMED, SENDING, UNCERTAIN, SENT, FAILED, DELIVERED, READ }: MessageCounts): number {
+  return CLAIMED + SENDING + UNCERTAIN + SENT + FAILED + DELIVERED + READ;
+}
+
+function share(part: number, whole: number): string {
+  return `${part} of ${whole} messages (${Math.round((part / whole) * 1000) / 10} %)`;
+}

@@ -1,0 +1,14 @@
+/** Owns which messages a person may have tried again. */
+import type { MessageStatus } from "./message.ts";
+
+export const RETRYABLE_STATUSES = ["FAILED", "UNCERTAIN", "SKIPPED"] as const satisfies readonly MessageStatus[];
+export type RetryableStatus = (typeof RETRYABLE_STATUSES)[number];
+
+/** Reasons for a skip that may have passed. The others still hold, or are looked at only once, when the audience is written down. */
+const PASSING_SKIPS: readonly string[] = ["blank_variable", "frequency_cap"];
+
+/** Tells whether a message in `status` for the reason `code` may be tried again. */
+export function isRetryable(status: MessageStatus, code: string | null): boolean {
+  if (status === "SKIPPED") return code !== null && PASSING_SKIPS.includes(code);
+  return status === "FAILED" || status === "UNCERTAIN";
+}
