@@ -6,7 +6,9 @@ import type { SimulatorBehaviour } from "@mini-crm/adapters/whatsapp-simulator/b
 import { createSimulator, type Simulator } from "@mini-crm/adapters/whatsapp-simulator/simulator";
 import type { Campaign } from "@mini-crm/core/campaign/campaign";
 import type { SteeringCommand } from "@mini-crm/core/campaign/lifecycle";
+import { type CampaignOptions, NO_OPTIONS } from "@mini-crm/core/campaign/options";
 import { draft, importLeads, leadInputs, startOf } from "@mini-crm/core/contracts/samples";
+import type { LeadInput } from "@mini-crm/core/lead/lead";
 import type { EventBus } from "@mini-crm/core/ports/event-bus";
 import type { RateLimit, Store } from "@mini-crm/core/ports/store";
 import { type VirtualClock, virtualClock } from "@mini-crm/core/ports/virtual-clock";
@@ -21,6 +23,9 @@ export interface SimulatedOptions {
   leads: number;
   rate: RateLimit | null;
   behaviour?: Partial<SimulatorBehaviour>;
+  options?: Partial<CampaignOptions>;
+  /** What is known of the lead with this number besides its name and phone. */
+  lead?: (index: number) => Partial<LeadInput>;
 }
 
 export interface Simulated {
@@ -37,7 +42,8 @@ export interface Simulated {
 }
 
 /** A started pipeline with a campaign that runs to `leads` recipients. */
-export async function openSimulated({ seed, leads, rate, behaviour = {} }: SimulatedOptions): Promise<Simulated> {
+export async function openSimulated(simulation: SimulatedOptions): Promise<Simulated> {
+  const { seed, leads, rate, behaviour = {}, options = {}, lead = () => ({}) } = simulation;
   const clock = virtualClock({ seed });
   const database = databaseInMemory(clock);
   const store = sqliteStore(database);
@@ -47,8 +53,9 @@ export async function openSimulated({ seed, leads, rate, behaviour = {} }: Simul
   const deps = { store, bus, clock, log, worker: "simulated" };
   const workers = await startWorkers(deps, [{ id: "default", provider: simulator, rate }], TIMING);
 
-  await importLeads(store, leadInputs(leads), clock.now());
-  const created = draft({ created_at: clock.now(), updated_at: clock.now() });
+  const inputs = leadInputs(leads).map((input, index) => ({ ...input, ...lead(index) }));
+  await importLeads(store, inputs, clock.now());
+  const created = draft({ options: { ...NO_OPTIONS, ...options }, created_at: clock.now(), updated_at: clock.now() });
   await store.campaigns.create(created);
   const start = startOf(created, { expected: leads });
   await bus.commit([

@@ -10,7 +10,7 @@ import { hold } from "./steering.ts";
 /** Answers the jobs of campaigns that end, or go on now that their canary has passed. */
 export function lookAtCampaigns(connection: Connection, input: Input<"recover">): TopicEvent[] {
   const jobs: TopicEvent[] = [];
-  const rows = connection.all("SELECT _id, options FROM campaign WHERE status IN ('RUNNING', 'PAUSED')");
+  const rows = connection.all("SELECT _id FROM campaign WHERE status IN ('RUNNING', 'PAUSED')");
   for (const row of rows) {
     const campaign = readCampaign(connection, text(row, "_id"));
     if (campaign === null) continue;

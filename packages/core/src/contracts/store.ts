@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Store } from "../ports/store.ts";
 import { NOW } from "./samples.ts";
 import { describeSegmentsAndCampaigns } from "./store/campaigns.ts";
+import { describeCourtesy } from "./store/courtesy.ts";
 import { describeExpansion } from "./store/expansion.ts";
 import { describeLeads } from "./store/leads.ts";
 import { describeSending } from "./store/sending.ts";
@@ -24,11 +25,12 @@ export function describeStore(engine: string, open: () => Promise<{ store: Store
     describeExpansion(() => store);
     describeSending(() => store);
     describeSteering(() => store);
+    describeCourtesy(() => store);
     describeStatuses(() => store);
 
     test("signs of life are seen until their process is gone", async () => {
-      await store.processes.sign({ _id: "a", role: "workers", seen_at: NOW, detail: { jobExpander: "running" } });
-      await store.processes.sign({ _id: "b", role: "workers", seen_at: NOW - 60_000, detail: {} });
+      await store.processes.sign({ _id: "a", role: "workers", seen_at: NOW, detail: { stages: { jobExpander: "running" }, channels: [] } });
+      await store.processes.sign({ _id: "b", role: "workers", seen_at: NOW - 60_000, detail: { stages: {}, channels: [] } });
       expect((await store.processes.seenSince(NOW - 10_000)).map(({ _id }) => _id)).toEqual(["a"]);
       await store.processes.gone("a");
       expect(await store.processes.seenSince(NOW - 10_000)).toEqual([]);
