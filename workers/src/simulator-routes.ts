@@ -18,6 +18,9 @@ const Behaviour = Type.Partial(
     readAfter: Span,
     readShare: Share,
     undeliverableShare: Share,
+    stopShare: Share,
+    replyShare: Share,
+    replyAfter: Span,
     doubledShare: Share,
     lateShare: Share,
     lateBy: Span,
@@ -46,7 +49,16 @@ const OutboxQuery = Type.Object(
   { additionalProperties: false },
 );
 
-/** Declares `GET` and `PATCH /simulator`, and `GET /simulator/outbox`. */
+const Inbound = Type.Object(
+  {
+    from: Type.String({ pattern: "^\\+[1-9][0-9]{6,14}$", description: "The sender's number, in E.164" }),
+    text: Type.String({ minLength: 1, maxLength: 4_096 }),
+    name: Type.Optional(Type.String({ minLength: 1, maxLength: 100, description: "What the sender calls themself" })),
+  },
+  { additionalProperties: false, description: "What somebody writes to the simulated WhatsApp." },
+);
+
+/** Declares `GET` and `PATCH /simulator`, `GET /simulator/outbox`, and `POST /simulator/inbound`. */
 export function simulatorRoutes(app: HttpServer, simulator: Simulator): void {
   app.get("/simulator", async () => ({ success: true, data: simulator.behaviour() }));
 
@@ -64,6 +76,11 @@ export function simulatorRoutes(app: HttpServer, simulator: Simulator): void {
       success: true,
       data: { messages: items.map(sentJson), pagination, sent_more_than_once: simulator.sentMoreThanOnce() },
     };
+  });
+
+  app.post("/simulator/inbound", { schema: { body: Inbound } }, async ({ body }, reply) => {
+    const { providerId, at, ...written } = simulator.receive(body);
+    return reply.code(202).send({ success: true, data: { provider_id: providerId, ...written, at: iso(at) } });
   });
 }
 

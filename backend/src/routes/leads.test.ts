@@ -112,6 +112,22 @@ describe("a lead", () => {
     expect(body.data.messages).toMatchObject([{ _id: campaignId + id, status: "SENDING", text: `Text of ${campaignId}${id}` }]);
   });
 
+  test("shows what came from it, newest first", async () => {
+    const id = await add({ name: "John", phones: ["+4930901820"] });
+    const event = { version: 1, channel_id: "default", from: "+4930901820", name: "Johnny", at: backend.clock.now() } as const;
+    const texts = [
+      { ...event, provider_id: "in-1", text: "Thanks!" },
+      { ...event, provider_id: "in-2", text: "Stop", at: event.at + 1 },
+    ];
+    await backend.bus.commit([{ step: "hear", input: { texts, now: backend.clock.now() } }]);
+    const { body } = await backend.call("GET", `/api/v1/leads/${id}`);
+    expect(body.data.inbound).toMatchObject([
+      { _id: "in-2", text: "Stop", wish: "stop", phone: "+4930901820", name: "Johnny", lead_id: id, campaign_id: null },
+      { _id: "in-1", text: "Thanks!", wish: null },
+    ]);
+    expect(body.data.consent).toMatchObject({ state: "opted_out", source: "STOP" });
+  });
+
   test("cannot take another's external_id", async () => {
     const owner = await add({ name: "Ana", external_id: "A1" });
     const other = await add({ name: "Bo", external_id: "B1" });

@@ -8,6 +8,7 @@ import { LeadAnswer, LeadBody, LeadDetailAnswer, LeadListAnswer, LeadListQuery }
 import { IdParams } from "@mini-crm/wire/text";
 import type { BackendDeps } from "../deps.ts";
 import { ok, removed } from "../present/envelope.ts";
+import { inboundJson } from "../present/inbound.ts";
 import { leadJson, phoneFlags } from "../present/lead.ts";
 import { messageJson } from "../present/message.ts";
 import { pageRequest, pagination } from "../present/page.ts";
@@ -16,7 +17,7 @@ import { ruleOfFilters, sortOf } from "./lead-filters.ts";
 import { READ_BY_DOMAIN, REFUSALS } from "./schemas.ts";
 
 const tags = ["leads"];
-/** How many of the messages to one lead are shown with it. */
+/** How many of the messages to one lead, and of the texts from it, are shown with it. */
 const SHOWN_MESSAGES = 50;
 
 export function leadRoutes(app: HttpServer, deps: BackendDeps): void {
@@ -68,7 +69,7 @@ function listLeads(app: HttpServer, { store, clock }: BackendDeps): void {
 function showLead(app: HttpServer, { store }: BackendDeps): void {
   const schema = {
     tags,
-    summary: "One lead, what is doubtful about it, and what was sent to it",
+    summary: "One lead, what is doubtful about it, what was sent to it and what came from it",
     params: IdParams,
     response: { 200: LeadDetailAnswer, ...REFUSALS },
   };
@@ -76,7 +77,13 @@ function showLead(app: HttpServer, { store }: BackendDeps): void {
     const lead = await store.leads.read(id);
     if (lead === null) throw notFound("Lead", id);
     const messages = await store.messages.ofLead(id, SHOWN_MESSAGES);
-    const data = { ...leadJson(lead), phone_flags: phoneFlags(lead), messages: messages.map(messageJson) };
+    const inbound = await store.inbound.ofLead(id, SHOWN_MESSAGES);
+    const data = {
+      ...leadJson(lead),
+      phone_flags: phoneFlags(lead),
+      messages: messages.map(messageJson),
+      inbound: inbound.map(inboundJson),
+    };
     return ok(data);
   });
 }

@@ -1,6 +1,7 @@
 /** Owns leads as they stand on the wire: what may be sent, filtered by, and what is answered. */
 import { type Static, Type } from "typebox";
 import { success } from "./envelope.ts";
+import { InboundJson } from "./inbound.ts";
 import { MessageJson } from "./message.ts";
 import { PageFields, Pagination } from "./pagination.ts";
 import { NumberOrNull, TextOrNull, Time, TimeOrNull } from "./text.ts";
@@ -82,6 +83,7 @@ export const LeadDetailAnswer = success(
     ...LeadJson.properties,
     phone_flags: Type.Array(Type.Object({ phone: Type.String(), flag: Type.Literal("not_assigned"), message: Type.String() })),
     messages: Type.Array(MessageJson, { description: "What was sent to this lead, newest first" }),
+    inbound: Type.Array(InboundJson, { description: "What came from this lead or one of its numbers, newest first" }),
   }),
 );
 

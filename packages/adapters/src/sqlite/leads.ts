@@ -6,7 +6,9 @@ import type { Lead, LeadInput } from "@mini-crm/core/lead/lead";
 import { mergeLead, newLead, replaceFields } from "@mini-crm/core/lead/merge";
 import type { ImportCounts, LeadChange, LeadSortField, Page, PageRequest, Sort } from "@mini-crm/core/ports/store";
 import type { Rule } from "@mini-crm/core/segment/rule";
+import { noteActivity } from "./activity.ts";
 import { type Connection, number, text } from "./connection.ts";
+import { heedStops } from "./inbound.ts";
 import { type Contact, contactsOf, deleteContacts, insertContact, leadColumns, leadOf, writeLead } from "./lead-rows.ts";
 import { compileRule } from "./rule-query.ts";
 
@@ -36,8 +38,13 @@ export function leadVerbs(connection: Connection, newId: () => string) {
         if (known === null) return { kind: "not_found" };
         const owner = input.external_id ? leadWithExternalId(connection, input.external_id) : null;
         if (owner !== null && owner !== id) return { kind: "taken", field: "external_id", lead_id: owner };
-        const { lead, changed } = replaceFields(known, input, now);
-        if (!changed) return { kind: "changed", lead };
+        const { lead: replaced, changed } = replaceFields(known, input, now);
+        if (!changed) return { kind: "changed", lead: replaced };
+        // What a person has said here about consent is the last word; a new number brings its own.
+        const [lead = replaced] = input.phones === undefined ? [] : heedStops(connection, [replaced], now);
+        if (lead.consent.state === "opted_out" && known.consent.state !== "opted_out") {
+          noteActivity(connection, { at: now, kind: "lead.opted_out", subject: id, data: { source: lead.consent.source } });
+        }
         deleteContacts(connection, known);
         writeLead(connection, lead);
         for (const { kind, value } of contactsOf(lead)) insertContact(connection, kind, value, id);
@@ -107,12 +114,12 @@ function importAll(connection: Connection, inputs: readonly LeadInput[], newId: 
       continue;
     }
     modified.add(lead._id);
-    writeLead(connection, lead);
+    for (const heeded of heedStops(connection, [lead], now)) writeLead(connection, heeded);
     for (const { kind, value } of contactsOf(lead)) insertContact(connection, kind, value, lead._id);
     for (const phone of lead.phones) shared.add(phone);
   }
 
-  insertAll(connection, fresh);
+  insertAll(connection, heedStops(connection, [...fresh.values()], now));
   markSharedPhones(connection, shared);
   const counts = { accepted: inputs.length, inserted: fresh.size, modified: modified.size, matched: matched.size };
   return { counts, lastId };
@@ -187,15 +194,15 @@ function identityKeys({ external_id, phones, emails }: LeadInput): string[] {
   return keys;
 }
 
-function insertAll(connection: Connection, leads: ReadonlyMap<string, Lead>): void {
+function insertAll(connection: Connection, leads: readonly Lead[]): void {
   const contacts: (Contact & { leadId: string })[] = [];
-  for (const lead of leads.values()) {
+  for (const lead of leads) {
     writeLead(connection, lead);
     for (const contact of contactsOf(lead)) contacts.push({ ...contact, leadId: lead._id });
   }
   contacts.sort((a, b) => byCodeUnit(a.kind, b.kind) || byCodeUnit(a.value, b.value));
   for (const { kind, value, leadId } of contacts) insertContact(connection, kind, value, leadId);
-  if (leads.size > 0) connection.run("UPDATE lead_total SET leads = leads + ?", leads.size);
+  if (leads.length > 0) connection.run("UPDATE lead_total SET leads = leads + ?", leads.length);
 }
 
 function byCodeUnit(a: string, b: string): number {

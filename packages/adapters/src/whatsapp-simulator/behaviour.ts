@@ -23,6 +23,11 @@ export interface SimulatorBehaviour {
   readShare: number;
   /** How many messages are accepted and FAILED later (131026). */
   undeliverableShare: number;
+  /** How many of the delivered messages are answered with STOP, and how many with something else. */
+  stopShare: number;
+  replyShare: number;
+  /** From DELIVERED to the answer. */
+  replyAfter: SpanMs;
   /** How many messages have each receipt twice, the second one later by `lateBy`. */
   doubledShare: number;
   /** How many messages have their receipts handed over later by `lateBy` than they happened. */
@@ -58,6 +63,9 @@ export const DEFAULT_BEHAVIOUR: SimulatorBehaviour = {
   readAfter: { fromMs: 120_000, toMs: 900_000 },
   readShare: 0.8,
   undeliverableShare: 0,
+  stopShare: 0,
+  replyShare: 0,
+  replyAfter: { fromMs: 10_000, toMs: 600_000 },
   doubledShare: 0,
   lateShare: 0,
   lateBy: { fromMs: 5_000, toMs: 60_000 },

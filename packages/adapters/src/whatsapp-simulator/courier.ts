@@ -1,41 +1,48 @@
-/** Owns the handing over of receipts: in batches, when they are due, again and again until the listeners have heard them. */
+/** Owns the handing over of receipts or texts: in batches, when they are due, again and again until the listeners have heard. */
 import type { Instant } from "@mini-crm/core/instant";
 import type { Clock } from "@mini-crm/core/ports/clock";
-import type { Receipt } from "@mini-crm/core/ports/whatsapp-provider";
 import { createAlarm } from "./alarm.ts";
-import type { ReceiptQueue } from "./receipt-queue.ts";
+import type { HandoverQueue } from "./handover-queue.ts";
 
-export type ReceiptListener = (receipts: readonly Receipt[]) => Promise<void>;
+export type Listener<T> = (items: readonly T[]) => Promise<void>;
 
-export interface Courier {
+export interface Courier<T> {
   /** Begins to hand over what is due, also what a process left behind that no longer runs. */
   start(): void;
   /** Resolves when the batch in hand is heard or refused. */
   stop(): Promise<void>;
-  listen(listener: ReceiptListener): () => void;
-  /** There are new receipts; the first of them is due at `due`. */
+  listen(listener: Listener<T>): () => void;
+  /** There is something new; the first of it is due at `due`. */
   expect(due: Instant): void;
-  /** Why receipts could not be handed over the last time, where that was not a listener's doing. */
+  /** Why nothing could be handed over the last time, where that was not a listener's doing. */
   trouble(): string | null;
 }
 
-const RECEIPTS_PER_BATCH = 1_000;
+const ITEMS_PER_BATCH = 1_000;
 /** After so many, however many are left, others have their turn. */
 const BATCHES_PER_ROUND = 16;
-/** So that receipts which are due one after the other go together. */
+/** So that what is due one after the other goes together. */
 const GAP_MS = 10;
-/** How often receipts are looked for that other processes have written down. */
+/** How often it is looked for what other processes have written down. */
 const LOOK_EVERY_MS = 1_000;
-/** After so long without a sign of whoever hands receipts over, it may be dead, and another one does. */
+/** After so long without a sign of whoever hands over, it may be dead, and another one does. */
 const LEASE_MS = 3_000;
 const FIRST_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 10_000;
 
-/** `isConnected` tells whether receipts reach this side at all. */
-export function createCourier(clock: Clock, queue: ReceiptQueue, isConnected: () => boolean): Courier {
-  const listeners = new Set<ReceiptListener>();
+export interface CourierDeps<T> {
+  clock: Clock;
+  queue: HandoverQueue<T>;
+  /** This side's name, different from every other's on the same file. */
+  owner: string;
+  /** Tells whether anything reaches this side at all. */
+  isConnected: () => boolean;
+}
+
+export function createCourier<T>({ clock, queue, owner, isConnected }: CourierDeps<T>): Courier<T> {
+  const listeners = new Set<Listener<T>>();
   const alarm = createAlarm(clock, look);
-  const appointment = createAppointment(clock, queue);
+  const appointment = createAppointment(clock, queue, owner);
   let isStarted = false;
   let failures = 0;
   let trouble: string | null = null;
@@ -69,8 +76,8 @@ export function createCourier(clock: Clock, queue: ReceiptQueue, isConnected: ()
     if (isStarted) alarm.setFor(Math.max(notBefore, nextLook(clock, queue)));
   }
 
-  async function tell(receipts: readonly Receipt[]): Promise<boolean> {
-    const told = await Promise.allSettled([...listeners].map(async (listener) => listener(receipts)));
+  async function tell(items: readonly T[]): Promise<boolean> {
+    const told = await Promise.allSettled([...listeners].map(async (listener) => listener(items)));
     return told.every(({ status }) => status === "fulfilled");
   }
 
@@ -87,7 +94,7 @@ export function createCourier(clock: Clock, queue: ReceiptQueue, isConnected: ()
     },
     listen(listener) {
       // Its own function, so that one listener may listen twice.
-      const own: ReceiptListener = (receipts) => listener(receipts);
+      const own: Listener<T> = (items) => listener(items);
       listeners.add(own);
       alarm.setFor(clock.now());
       return () => listeners.delete(own);
@@ -97,24 +104,24 @@ export function createCourier(clock: Clock, queue: ReceiptQueue, isConnected: ()
   };
 }
 
-async function handOverDue(
+async function handOverDue<T>(
   clock: Clock,
-  queue: ReceiptQueue,
+  queue: HandoverQueue<T>,
   appointment: Appointment,
   isReady: () => boolean,
-  tell: (receipts: readonly Receipt[]) => Promise<boolean>,
+  tell: (items: readonly T[]) => Promise<boolean>,
 ): Promise<"done" | "refused" | "not_appointed"> {
   for (let batches = 0; batches < BATCHES_PER_ROUND && isReady(); batches += 1) {
     if (!appointment.holds()) return "not_appointed";
-    const batch = queue.due(clock.now(), RECEIPTS_PER_BATCH);
+    const batch = queue.due(clock.now(), ITEMS_PER_BATCH);
     if (batch === null) break;
-    if (!(await tell(batch.receipts))) return "refused";
+    if (!(await tell(batch.items))) return "refused";
     queue.settle(batch);
   }
   return "done";
 }
 
-function nextLook(clock: Clock, queue: ReceiptQueue): Instant {
+function nextLook(clock: Clock, queue: Pick<HandoverQueue<unknown>, "nextDue">): Instant {
   const latest = clock.now() + LOOK_EVERY_MS;
   try {
     return Math.min(latest, queue.nextDue() ?? latest);
@@ -130,9 +137,8 @@ interface Appointment {
   end(): void;
 }
 
-/** Of all processes on one file, only the one that holds the appointment hands receipts over. */
-function createAppointment(clock: Clock, queue: ReceiptQueue): Appointment {
-  const owner = `${process.pid}-${clock.random()}`;
+/** Of all processes on one file, only the one that holds the appointment hands over. */
+function createAppointment(clock: Clock, queue: Pick<HandoverQueue<unknown>, "appoint" | "dismiss">, owner: string): Appointment {
   let until: Instant = 0;
   return {
     holds() {

@@ -2,7 +2,7 @@
 import { drawOf, hashOf } from "@mini-crm/core/chance";
 import type { Instant } from "@mini-crm/core/instant";
 import type { ReceiptStatus } from "@mini-crm/core/message/message";
-import type { Receipt } from "@mini-crm/core/ports/whatsapp-provider";
+import type { InboundText, OutgoingText, Receipt } from "@mini-crm/core/ports/whatsapp-provider";
 import { lists, type SimulatorBehaviour, type SpanMs } from "./behaviour.ts";
 
 /** A message's identifier under the seed: what every number is drawn from. */
@@ -23,6 +23,8 @@ const LATE = 10;
 const LATE_BY = 11;
 const SHUFFLED = 12;
 const ON_WHATSAPP = 13;
+const REPLY = 14;
+const REPLY_AFTER = 15;
 
 export function fateOf(seed: number, messageId: string): Fate {
   return hashOf(seed, messageId);
@@ -31,6 +33,11 @@ export function fateOf(seed: number, messageId: string): Fate {
 /** The message's identifier at WhatsApp: as in WhatsApp Web the same for the same message, because the sender chooses it. */
 export function providerIdOf([high, low]: Fate): string {
   return `3EB0${hex(high)}${hex(low)}${HEX[(high ^ low) & 255]}`;
+}
+
+/** The identifier of a text that somebody writes. */
+export function inboundIdOf([high, low]: Fate): string {
+  return `3A${hex(high)}${hex(low)}`;
 }
 
 /** The identifier of the simulated device: a seed's own. */
@@ -84,10 +91,10 @@ export function receiptsOf(messageId: string, fate: Fate, behaviour: SimulatorBe
 
 function whatHappens(messageId: string, fate: Fate, behaviour: SimulatorBehaviour, leftAt: Instant): Receipt[] {
   const receipts: Receipt[] = [];
-  const { sentAfter, deliveredAfter, readAfter } = behaviour;
+  const { sentAfter, readAfter } = behaviour;
   if (sentAfter !== null) receipts.push(receiptOf(messageId, "SENT", leftAt + within(sentAfter, drawOf(fate, SENT))));
-  const deliveredAt = leftAt + within(deliveredAfter, drawOf(fate, DELIVERED));
-  if (drawOf(fate, UNDELIVERABLE) < behaviour.undeliverableShare) {
+  const deliveredAt = deliveredAtOf(fate, behaviour, leftAt);
+  if (isUndeliverable(fate, behaviour)) {
     receipts.push(receiptOf(messageId, "FAILED", deliveredAt));
     return receipts;
   }
@@ -96,6 +103,28 @@ function whatHappens(messageId: string, fate: Fate, behaviour: SimulatorBehaviou
     receipts.push(receiptOf(messageId, "READ", Math.max(deliveredAt, leftAt + within(readAfter, drawOf(fate, READ)))));
   }
   return receipts;
+}
+
+/** What the recipient writes back after the message left at `leftAt`; null where they write nothing. */
+export function replyOf({ to }: OutgoingText, fate: Fate, behaviour: SimulatorBehaviour, leftAt: Instant): InboundText | null {
+  const { stopShare, replyShare, replyAfter } = behaviour;
+  const draw = drawOf(fate, REPLY);
+  if (draw >= stopShare + replyShare || isUndeliverable(fate, behaviour)) return null;
+  return {
+    providerId: inboundIdOf(fate),
+    from: to,
+    name: null,
+    text: draw < stopShare ? "STOP" : "Thanks!",
+    at: deliveredAtOf(fate, behaviour, leftAt) + within(replyAfter, drawOf(fate, REPLY_AFTER)),
+  };
+}
+
+function isUndeliverable(fate: Fate, { undeliverableShare }: SimulatorBehaviour): boolean {
+  return drawOf(fate, UNDELIVERABLE) < undeliverableShare;
+}
+
+function deliveredAtOf(fate: Fate, { deliveredAfter }: SimulatorBehaviour, leftAt: Instant): Instant {
+  return leftAt + within(deliveredAfter, drawOf(fate, DELIVERED));
 }
 
 /** A receipt; the only reason to fail once accepted is that a message could not be delivered. */

@@ -3,9 +3,11 @@ import { DatabaseSync, type SQLInputValue } from "node:sqlite";
 import type { Instant } from "@mini-crm/core/instant";
 import type { ReceiptStatus } from "@mini-crm/core/message/message";
 import type { Page, PageRequest } from "@mini-crm/core/ports/store";
-import type { OutgoingText } from "@mini-crm/core/ports/whatsapp-provider";
+import type { InboundText, OutgoingText } from "@mini-crm/core/ports/whatsapp-provider";
 import type { PlannedReceipt } from "./fate.ts";
-import { RECEIPT_SCHEMA, type ReceiptQueue, receiptQueue } from "./receipt-queue.ts";
+import { HANDOVER_SCHEMA } from "./handover-queue.ts";
+import { type ReceiptQueue, receiptQueue } from "./receipt-queue.ts";
+import { type TextQueue, textQueue } from "./text-queue.ts";
 
 /** A text that left. A message that was sent twice is there twice. */
 export interface SentText {
@@ -28,6 +30,8 @@ export interface Departure {
   message: OutgoingText;
   providerId: string;
   receipts: readonly PlannedReceipt[];
+  /** What its recipient will write back. */
+  reply: InboundText | null;
 }
 
 export interface Outbox {
@@ -38,6 +42,7 @@ export interface Outbox {
   /** How many messages left more than once. */
   sentMoreThanOnce(): number;
   receipts: ReceiptQueue;
+  texts: TextQueue;
   close(): void;
 }
 
@@ -60,15 +65,17 @@ const SCHEMA = `
 export function openOutbox(file: string): Outbox {
   const db = new DatabaseSync(file, { timeout: 5_000 });
   db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4000;");
-  db.exec(`BEGIN IMMEDIATE; ${SCHEMA} ${RECEIPT_SCHEMA} COMMIT;`);
+  db.exec(`BEGIN IMMEDIATE; ${SCHEMA} ${HANDOVER_SCHEMA} COMMIT;`);
   const insert = bulkInsert(db);
   const receipts = receiptQueue(db);
+  const texts = textQueue(db);
 
   function leave(departures: readonly Departure[], at: Instant): void {
     db.exec("BEGIN IMMEDIATE");
     try {
       insert(departures, at);
       receipts.add(plannedIn(departures), at);
+      for (const { reply } of departures) if (reply !== null) texts.add(reply);
       db.exec("COMMIT");
     } catch (error) {
       if (db.isTransaction) db.exec("ROLLBACK");
@@ -95,7 +102,7 @@ export function openOutbox(file: string): Outbox {
     return Number(db.prepare(doubled).get()?.["messages"]);
   }
 
-  return { leave, page, sentMoreThanOnce, receipts, close: () => db.close() };
+  return { leave, page, sentMoreThanOnce, receipts, texts, close: () => db.close() };
 }
 
 /** So many rows in one statement take three fifths of the time of as many statements. */

@@ -15,6 +15,9 @@ describeWhatsAppProvider("simulated WhatsApp", async () => {
       }
     },
     sentTexts: async () => simulator.outbox({ page: 1, limit: 1_000 }).items.map(({ to, text }) => ({ to, text })),
+    async receive(text) {
+      simulator.receive(text);
+    },
     registered: "+49151",
     unregistered: "+4930123",
     close: async () => simulator.close(),

@@ -1,5 +1,5 @@
 import { virtualClock } from "@mini-crm/core/ports/virtual-clock";
-import type { Receipt, SendAnswer } from "@mini-crm/core/ports/whatsapp-provider";
+import type { InboundText, Receipt, SendAnswer } from "@mini-crm/core/ports/whatsapp-provider";
 import { afterEach, describe, expect, test } from "vitest";
 import type { SimulatorBehaviour } from "./behaviour.ts";
 import { createSimulator } from "./simulator.ts";
@@ -26,10 +26,16 @@ function setup(behaviour: Partial<SimulatorBehaviour> = {}, { seed = 1, start = 
     batches += 1;
     for (const receipt of receipts) heard.push({ receipt, at: clock.now() - start, batch: batches });
   });
+  const texts: { text: InboundText; at: number }[] = [];
+  simulator.onTexts(async (batch) => {
+    for (const text of batch) texts.push({ text, at: clock.now() });
+  });
   return {
     clock,
     simulator,
     heard,
+    /** What people wrote, and when that was heard. */
+    texts,
     async send(ids: readonly string[], to = "+4915112345678"): Promise<{ id: string; answer: SendAnswer; afterMs: number }[]> {
       const sentAt = clock.now();
       const answers: { id: string; answer: SendAnswer; afterMs: number }[] = [];
@@ -354,6 +360,56 @@ describe("receipts", () => {
     await clock.advance(MINUTE_MS);
     const pauses = tries.slice(1).map((at, index) => at - (tries[index] ?? 0));
     expect(pauses.slice(0, 8)).toEqual([100, 200, 400, 800, 1_600, 3_200, 6_400, 10_000]);
+  });
+});
+
+describe("what people write", () => {
+  const AT_ONCE_DELIVERED = { latency: AT_ONCE, deliveredAfter: AT_ONCE };
+
+  test("is heard at once, and when it can be reached again", async () => {
+    const { simulator, clock, texts } = setup();
+    await simulator.start();
+    const { providerId } = simulator.receive({ from: "+491", text: "Hi", name: "Ana" });
+    await clock.advance(10);
+    const [heard] = texts;
+    expect(heard?.text).toEqual({ providerId, from: "+491", name: "Ana", text: "Hi", at: clock.now() - 10 });
+    simulator.behave({ unreachable: true });
+    simulator.receive({ from: "+491", text: "STOP" });
+    await clock.advance(MINUTE_MS);
+    expect(texts).toHaveLength(1);
+    simulator.behave({ unreachable: false });
+    await clock.advance(10);
+    expect(texts.map(({ text }) => text.text)).toEqual(["Hi", "STOP"]);
+  });
+
+  test("answers a share of the delivered messages, with STOP or something else, a while after they were delivered", async () => {
+    const replyAfter = { fromMs: 5_000, toMs: 60_000 };
+    const { simulator, clock, send, texts } = setup({ ...AT_ONCE_DELIVERED, stopShare: 0.1, replyShare: 0.3, replyAfter });
+    await simulator.start();
+    const from = clock.now();
+    await send(messageIds(1_000), "+491");
+    await clock.advance(2 * MINUTE_MS);
+    const said = Map.groupBy(texts, ({ text }) => text.text);
+    // 100 and 300 are expected; five standard deviations are 47 and 72.
+    expect(Math.abs((said.get("STOP")?.length ?? 0) - 100)).toBeLessThan(47);
+    expect(Math.abs((said.get("Thanks!")?.length ?? 0) - 300)).toBeLessThan(72);
+    expect(new Set(texts.map(({ text }) => text.providerId)).size).toBe(texts.length);
+    for (const { text, at } of texts) {
+      expect(text.from).toBe("+491");
+      expect(text.at - from).toBeGreaterThanOrEqual(5_000);
+      expect(text.at - from).toBeLessThanOrEqual(60_000);
+      expect(at - text.at).toBeLessThanOrEqual(11);
+    }
+  });
+
+  test("answers nothing that was not delivered, and nothing unless told to", async () => {
+    for (const behaviour of [{ stopShare: 1, undeliverableShare: 1 }, {}]) {
+      const { simulator, clock, send, texts } = setup({ ...AT_ONCE_DELIVERED, ...behaviour });
+      await simulator.start();
+      await send(messageIds(50));
+      await clock.advance(20 * MINUTE_MS);
+      expect(texts).toEqual([]);
+    }
   });
 });
 

@@ -16,6 +16,7 @@ import {
   outcomeOf,
   providerIdOf,
   receiptsOf,
+  replyOf,
 } from "./fate.ts";
 import type { Departure, Outbox } from "./outbox.ts";
 
@@ -25,8 +26,8 @@ export interface TransitDeps {
   outbox: Pick<Outbox, "leave">;
   /** As it is at the moment. */
   behaviour: () => SimulatorBehaviour;
-  /** Hears of messages that have left, the first receipt of which is due at `firstDue`. */
-  onLeft: (firstDue: Instant) => void;
+  /** Hears of messages that have left. */
+  onLeft: (departures: readonly Departure[]) => void;
 }
 
 export interface Transit {
@@ -94,7 +95,8 @@ export function createTransit({ clock, seed, outbox, behaviour, onLeft }: Transi
   function leave(leaving: readonly UnderWay[]): void {
     const now = clock.now();
     const departures = leaving.map(({ message, fate }): Departure => {
-      return { message, providerId: providerIdOf(fate), receipts: receiptsOf(message.messageId, fate, behaviour(), now) };
+      const receipts = receiptsOf(message.messageId, fate, behaviour(), now);
+      return { message, providerId: providerIdOf(fate), receipts, reply: replyOf(message, fate, behaviour(), now) };
     });
     try {
       outbox.leave(departures, now);
@@ -102,9 +104,7 @@ export function createTransit({ clock, seed, outbox, behaviour, onLeft }: Transi
       for (const { answer } of leaving) answer(notWritten(error));
       return;
     }
-    let firstDue = Number.POSITIVE_INFINITY;
-    for (const { receipts } of departures) for (const { due } of receipts) firstDue = Math.min(firstDue, due);
-    onLeft(firstDue);
+    onLeft(departures);
     for (const text of leaving) answerLeft(text);
   }
 

@@ -1,6 +1,6 @@
 /** Owns the contract of the `WhatsAppProvider` port: what every provider must do, proved by the same tests. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { OutgoingText, Receipt, SendAnswer, WhatsAppProvider } from "../ports/whatsapp-provider.ts";
+import type { InboundText, OutgoingText, Receipt, SendAnswer, WhatsAppProvider } from "../ports/whatsapp-provider.ts";
 
 /** A provider that has not been started yet, and the WhatsApp that it talks to. */
 export interface ProviderUnderTest {
@@ -9,6 +9,8 @@ export interface ProviderUnderTest {
   until(condition: () => boolean): Promise<void>;
   /** What has really left, in its order. */
   sentTexts(): Promise<{ to: string; text: string }[]>;
+  /** Somebody writes to the provider's number. */
+  receive(text: { from: string; name: string | null; text: string }): Promise<void>;
   /** A beginning of numbers that are on WhatsApp, to which digits may be added. */
   registered: string;
   /** A number that is not. */
@@ -35,6 +37,7 @@ export function describeWhatsAppProvider(name: string, open: () => Promise<Provi
       beforeEach(() => opened(under));
       describeSending(under);
       describeReceipts(under);
+      describeTexts(under);
     });
   });
 }
@@ -230,5 +233,74 @@ function describeReceipts(under: Under): void {
     expect(heard.receipts).toEqual([]);
     await finished(under, under().provider.start());
     await heard.untilDelivered(messages);
+  });
+}
+
+/** A listener that keeps the texts that it hears. */
+function listen(under: Under) {
+  const heard: InboundText[] = [];
+  const end = under().provider.onTexts(async (batch) => {
+    heard.push(...batch);
+  });
+  return { heard, end, until: (count: number) => under().until(() => heard.length >= count) };
+}
+
+function describeTexts(under: Under): void {
+  const ana = (text: string) => ({ from: `${under().registered}001`, name: "Ana", text });
+
+  test("what somebody writes is heard as it was written, with who and when, and has an identifier of its own", async () => {
+    const listener = listen(under);
+    const text = "Hi! 🎉 “José”\n*stop* \u200f";
+    await under().receive(ana(text));
+    await under().receive(ana(text));
+    await under().receive({ ...ana("STOP"), name: null });
+    await listener.until(3);
+    expect(listener.heard).toMatchObject([ana(text), ana(text), { ...ana("STOP"), name: null }]);
+    expect(new Set(listener.heard.map(({ providerId }) => providerId)).size).toBe(3);
+    for (const { providerId, at } of listener.heard) {
+      expect(providerId).not.toBe("");
+      expect(at).toBeGreaterThan(0);
+    }
+  });
+
+  test("texts come again, the same ones, until their listener has heard them, and receipts don't wait for that", async () => {
+    const refused: InboundText[] = [];
+    let isDeaf = true;
+    under().provider.onTexts(async (batch) => {
+      if (!isDeaf) return;
+      refused.push(...batch);
+      throw new Error("not now");
+    });
+    await under().receive(ana("STOP"));
+    const delivered = hear(under);
+    const messages = texts(under, 1);
+    await sendAll(under, messages);
+    await delivered.untilDelivered(messages);
+    await under().until(() => refused.length >= 3);
+    isDeaf = false;
+    const listener = listen(under);
+    await listener.until(1);
+    expect(new Set([...refused, ...listener.heard].map(({ providerId }) => providerId)).size).toBe(1);
+  });
+
+  test("every listener hears of texts, until it has ended", async () => {
+    const one = listen(under);
+    const other = listen(under);
+    await under().receive(ana("before"));
+    await one.until(1);
+    await other.until(1);
+    one.end();
+    await under().receive(ana("after"));
+    await other.until(2);
+    expect(one.heard.map(({ text }) => text)).toEqual(["before"]);
+  });
+
+  test("texts that were written while nobody was connected come with the next start", async () => {
+    await finished(under, under().provider.stop());
+    await under().receive(ana("STOP"));
+    const listener = listen(under);
+    await finished(under, under().provider.start());
+    await listener.until(1);
+    expect(listener.heard).toMatchObject([ana("STOP")]);
   });
 }

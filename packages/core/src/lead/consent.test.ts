@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { firstConsent, isSameConsent, mergeConsent, replaceConsent } from "./consent.ts";
+import { consentOfWish, firstConsent, isSameConsent, mergeConsent, replaceConsent } from "./consent.ts";
 import { CONSENT_STATES, type Consent, type ConsentState } from "./lead.ts";
 
 const NOW = 1_000;
@@ -85,5 +85,36 @@ describe("what a person enters", () => {
     const known = said("opted_out", 5, "STOP");
     expect(isSameConsent(replaceConsent(known, said("opted_out"), NOW), known)).toBe(true);
     expect(isSameConsent(replaceConsent(known, known, NOW), known)).toBe(true);
+  });
+});
+
+describe("what a person texts", () => {
+  const after = (known: Consent, wish: "stop" | "start", at: number) => {
+    const word = consentOfWish(known, wish, at);
+    return word === null ? known : replaceConsent(known, word, NOW);
+  };
+
+  test("to stop counts, whatever is known and since when, and never later than now", () => {
+    for (const known of [said("unknown"), said("opted_in", 5, "form"), said("opted_in", 900), said("opted_in")]) {
+      expect(after(known, "stop", 50)).toEqual(said("opted_out", 50, "STOP"));
+      expect(after(known, "stop", NOW + 50)).toEqual(said("opted_out", NOW, "STOP"));
+    }
+  });
+
+  test("to stop once more renews the moment, and leaves who said it first", () => {
+    expect(after(said("opted_out", 5, "complaint"), "stop", 50)).toEqual(said("opted_out", 50, "complaint"));
+    expect(after(said("opted_out"), "stop", 50)).toEqual(said("opted_out", 50));
+    expect(after(said("opted_out", 60, "STOP"), "stop", 50)).toEqual(said("opted_out", 60, "STOP"));
+  });
+
+  test("to start ends a stop by text, where that was said before", () => {
+    expect(after(said("opted_out", 5, "STOP"), "start", 6)).toEqual(said("opted_in", 6, "START"));
+    for (const at of [4, 5]) expect(after(said("opted_out", 5, "STOP"), "start", at)).toEqual(said("opted_out", 5, "STOP"));
+  });
+
+  test("to start ends no other stop, and says nothing of somebody who has not stopped", () => {
+    for (const known of [said("opted_out", 5, "complaint"), said("opted_out", 5), said("unknown"), said("opted_in", 5, "form")]) {
+      expect(after(known, "start", 50)).toEqual(known);
+    }
   });
 });

@@ -1,6 +1,7 @@
 /** Owns when a word on consent replaces what is known: in doubt, whoever said stop is not written to. */
 import type { Instant } from "../instant.ts";
 import type { Consent } from "./lead.ts";
+import type { Wish } from "./stop-words.ts";
 
 /** Shared by every lead of whom nothing is known, so it never changes. */
 const UNKNOWN: Readonly<Consent> = Object.freeze({ state: "unknown", source: null, at: null });
@@ -33,6 +34,24 @@ export function replaceConsent(known: Consent, given: Consent, now: Instant): Co
     source: given.source ?? (isSameWord ? known.source : null),
     at: given.at === null ? (isSameWord ? known.at : now) : Math.min(given.at, now),
   };
+}
+
+/** The source of a consent that a person gave by an inbound text: only such a stop is undone by such a start. */
+const SOURCE_OF_WISH = { stop: "STOP", start: "START" } as const satisfies Record<Wish, string>;
+
+/**
+ * Returns what a person's own text of the moment `at` says of their consent, for `replaceConsent`; null where it changes nothing.
+ * A stop always counts, and leaves what is known of an earlier one save its moment. A start ends a stop that was said by text
+ * before it: not one that somebody entered, and not one of the same moment, which may have been the later word.
+ */
+export function consentOfWish(known: Consent, wish: Wish, at: Instant): Consent | null {
+  const isOut = known.state === "opted_out";
+  if (wish === "stop") {
+    if (!isOut) return { state: "opted_out", source: SOURCE_OF_WISH.stop, at };
+    return at > (known.at ?? -Infinity) ? { ...known, at } : null;
+  }
+  if (!isOut || known.source !== SOURCE_OF_WISH.stop || at <= (known.at ?? Infinity)) return null;
+  return { state: "opted_in", source: SOURCE_OF_WISH.start, at };
 }
 
 /** Returns the consent of a lead that nobody has met before, of whom `given` is said. */

@@ -44,6 +44,11 @@ export function parsePhone(text: string, defaultCountry?: Country): PhoneRead {
   return international(text, phone);
 }
 
+/** Tells whether `phone` has the shape of an international number; one that has not can surely not be dialled. */
+export function isE164(phone: string): boolean {
+  return e164.test(phone);
+}
+
 /** Tells whether the number belongs to a range that its country has given out: about 10 µs, for when a lead is shown. */
 export function isAssigned(phone: string): boolean {
   return parsePhoneNumberFromString(phone, { extract: false })?.isValid() ?? false;

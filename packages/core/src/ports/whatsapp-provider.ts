@@ -55,6 +55,18 @@ export interface Receipt {
   reason: string | null;
 }
 
+/** A text that somebody wrote to the number. */
+export interface InboundText {
+  /** Its identifier at WhatsApp: the same whenever it is handed over. */
+  providerId: string;
+  /** E.164. */
+  from: string;
+  /** What the sender calls themself, where WhatsApp tells. */
+  name: string | null;
+  text: string;
+  at: Instant;
+}
+
 export interface WhatsAppProvider {
   /** Connects, and goes on delivering receipts of messages that were sent before a restart. */
   start(): Promise<void>;
@@ -70,4 +82,6 @@ export interface WhatsAppProvider {
    * function ends it.
    */
   onReceipts(listener: (receipts: readonly Receipt[]) => Promise<void>): () => void;
+  /** Hands over what people write, with the same promise as `onReceipts`; also what they wrote while nobody was connected. */
+  onTexts(listener: (texts: readonly InboundText[]) => Promise<void>): () => void;
 }

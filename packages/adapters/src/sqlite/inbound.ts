@@ -1,0 +1,222 @@
+/** Owns the step `hear`: what people write is kept, ends or renews their consent, and counts for the campaign that it answers. */
+import type { VariantReactions } from "@mini-crm/core/campaign/compare-variants";
+import { variantOf } from "@mini-crm/core/campaign/variant";
+import type { InboundEvent } from "@mini-crm/core/event/topics";
+import type { Instant } from "@mini-crm/core/instant";
+import { consentOfWish, mergeConsent } from "@mini-crm/core/lead/consent";
+import type { Lead } from "@mini-crm/core/lead/lead";
+import { replaceFields } from "@mini-crm/core/lead/merge";
+import { type Wish, wishIn } from "@mini-crm/core/lead/stop-words";
+import { ANSWER_EARLY_MS, ANSWER_WINDOW_MS, type InboundMessage } from "@mini-crm/core/message/inbound";
+import { messageId } from "@mini-crm/core/message/message";
+import type { StepResult } from "@mini-crm/core/ports/steps";
+import { noteActivity } from "./activity.ts";
+import { type Connection, number, type Row, text, textOrNull } from "./connection.ts";
+import { variantsOf } from "./counters.ts";
+import { leadColumns, leadOf, writeLead } from "./lead-rows.ts";
+import type { Input, MessageKey, Stepped } from "./raised.ts";
+
+export function inboundVerbs(connection: Connection) {
+  return {
+    inboundOfLead: (leadId: string, limit: number): InboundMessage[] =>
+      connection
+        .all(
+          `SELECT * FROM inbound_message
+           WHERE lead_id = ?1 OR phone IN (SELECT value FROM lead, json_each(lead.phones) WHERE lead._id = ?1)
+           ORDER BY at DESC, _id DESC LIMIT ?2`,
+          leadId,
+          limit,
+        )
+        .map(inboundOf),
+    reactionsOf: (campaignId: string): VariantReactions[] => reactionsOf(connection, campaignId),
+  };
+}
+
+export function hear(connection: Connection, { texts, now }: Input<"hear">): Stepped<StepResult<"hear">> {
+  const result = { heard: 0, opted_out: 0 };
+  const since = texts.reduce((earliest, { at }) => Math.min(earliest, at), now) - ANSWER_WINDOW_MS;
+  const campaigns = campaignsSendingSince(connection, since);
+
+  for (const event of texts) {
+    const wish = wishIn(event.text);
+    const leadIds = leadsWithPhone(connection, event.from);
+    const answered = messageAnswered(connection, event, leadIds, campaigns);
+    if (!keep(connection, event, { wish, leadId: leadIds[0] ?? null, campaignId: answered?.campaignId ?? null, now })) continue;
+    result.heard += 1;
+    const { channel_id, from, name } = event;
+    const heard = { channel_id, from, name, text: event.text };
+    noteActivity(connection, { at: now, kind: "message.received", subject: leadIds[0] ?? null, data: heard });
+    if (wish !== null) result.opted_out += applyWish(connection, leadIds, wish, event.at, now);
+    if (answered !== null) noteReactions(connection, answered, wish, Math.min(event.at, now));
+  }
+  return { result, raised: [] };
+}
+
+/** Oldest first: identifiers rise with time. */
+function leadsWithPhone(connection: Connection, phone: string): string[] {
+  const rows = connection.all("SELECT lead_id FROM lead_contact WHERE kind = 'phone' AND value = ? ORDER BY lead_id", phone);
+  return rows.map((row) => text(row, "lead_id"));
+}
+
+/** Writes a text down; false where that had been done, by an earlier batch or in this one. */
+function keep(
+  connection: Connection,
+  event: InboundEvent,
+  found: { wish: Wish | null; leadId: string | null; campaignId: string | null; now: Instant },
+): boolean {
+  const written = connection.run(
+    `INSERT INTO inbound_message (_id, channel_id, phone, name, lead_id, text, wish, campaign_id, at, received_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (_id) DO NOTHING`,
+    event.provider_id,
+    event.channel_id,
+    event.from,
+    event.name,
+    found.leadId,
+    event.text,
+    found.wish,
+    found.campaignId,
+    event.at,
+    found.now,
+  );
+  return written === 1;
+}
+
+/** Changes the consent of everybody with the number; answers how many are opted out now and were not before. */
+function applyWish(connection: Connection, leadIds: readonly string[], wish: Wish, at: Instant, now: Instant): number {
+  let optedOut = 0;
+  for (const id of leadIds) {
+    const row = connection.get(`SELECT ${leadColumns("lead")} FROM lead WHERE _id = ?`, id);
+    if (row === undefined) continue;
+    const known = leadOf(row);
+    const consent = consentOfWish(known.consent, wish, at);
+    if (consent === null) continue;
+    writeLead(connection, replaceFields(known, { consent }, now).lead);
+    if (wish === "start" || known.consent.state === "opted_out") continue;
+    noteActivity(connection, { at: now, kind: "lead.opted_out", subject: id, data: { source: consent.source } });
+    optedOut += 1;
+  }
+  return optedOut;
+}
+
+/**
+ * The last word of a number counts for whoever has it: of a lead that comes to a number after its stop, nothing is known that
+ * would make it right to write to it. Answers the leads, with their consent as those words leave it.
+ */
+export function heedStops(connection: Connection, leads: readonly Lead[], now: Instant): Lead[] {
+  const stops = lastStops(connection, [...new Set(leads.flatMap(({ phones }) => phones))]);
+  if (stops.size === 0) return [...leads];
+  return leads.map((lead) => {
+    const stop = Math.max(...lead.phones.map((phone) => stops.get(phone) ?? -Infinity));
+    if (stop === -Infinity) return lead;
+    return { ...lead, consent: mergeConsent(lead.consent, { state: "opted_out", source: "STOP", at: stop }, now) };
+  });
+}
+
+/** Of those numbers whose last wish is a stop, when that was. */
+function lastStops(connection: Connection, phones: readonly string[]): Map<string, Instant> {
+  if (connection.get("SELECT 1 AS one FROM inbound_message WHERE wish IS NOT NULL LIMIT 1") === undefined) return new Map();
+  const rows = connection.all(
+    `SELECT phone, at FROM (
+       SELECT i.phone, i.wish, max(i.at) AS at FROM json_each(?) AS asked CROSS JOIN inbound_message AS i
+         ON i.phone = asked.value AND i.wish IS NOT NULL GROUP BY i.phone)
+     WHERE wish = 'stop'`,
+    JSON.stringify(phones),
+  );
+  return new Map(rows.map((row) => [text(row, "phone"), number(row, "at")]));
+}
+
+interface SendingCampaign {
+  _id: string;
+  channelId: string;
+}
+
+/** The campaigns that may have sent anything since; there are few, so that each text only looks at these. */
+function campaignsSendingSince(connection: Connection, since: Instant): SendingCampaign[] {
+  const rows = connection.all(
+    "SELECT _id, channel_id FROM campaign WHERE started_at IS NOT NULL AND (completed_at IS NULL OR completed_at >= ?)",
+    since,
+  );
+  return rows.map((row) => ({ _id: text(row, "_id"), channelId: text(row, "channel_id") }));
+}
+
+/** The last message that went, or may have gone, from the channel to any of the leads, not long before the text. */
+function messageAnswered(
+  connection: Connection,
+  { channel_id, at }: InboundEvent,
+  leadIds: readonly string[],
+  campaigns: readonly SendingCampaign[],
+): MessageKey | null {
+  const ofChannel = campaigns.filter(({ channelId }) => channelId === channel_id).map(({ _id }) => _id);
+  if (ofChannel.length === 0 || leadIds.length === 0) return null;
+  const row = connection.get(
+    `SELECT m.campaign_id, m.lead_id FROM json_each(?) AS c CROSS JOIN json_each(?) AS l
+       CROSS JOIN message AS m ON m.campaign_id = c.value AND m.lead_id = l.value
+     WHERE m.status IN ('SENDING', 'UNCERTAIN', 'SENT', 'DELIVERED', 'READ') AND m.sending_at >= ? AND m.sending_at <= ?
+     ORDER BY m.sending_at DESC, m.campaign_id DESC LIMIT 1`,
+    JSON.stringify(ofChannel),
+    JSON.stringify(leadIds),
+    at - ANSWER_WINDOW_MS,
+    at + ANSWER_EARLY_MS,
+  );
+  return row === undefined ? null : { campaignId: text(row, "campaign_id"), leadId: text(row, "lead_id") };
+}
+
+type Reaction = "replied" | "opted_out";
+
+/** Notes on a message that it was answered, and that the answer was a stop; each counts once for its campaign. */
+function noteReactions(connection: Connection, key: MessageKey, wish: Wish | null, at: Instant): void {
+  const reactions: Reaction[] = wish === "stop" ? ["replied", "opted_out"] : ["replied"];
+  for (const reaction of reactions) {
+    const column = `${reaction}_at`;
+    const where = "campaign_id = ? AND lead_id = ?";
+    const first = connection.run(
+      `UPDATE message SET ${column} = ? WHERE ${where} AND ${column} IS NULL`,
+      at,
+      key.campaignId,
+      key.leadId,
+    );
+    if (first === 1) countReaction(connection, key, reaction);
+    else connection.run(`UPDATE message SET ${column} = min(${column}, ?) WHERE ${where}`, at, key.campaignId, key.leadId);
+  }
+}
+
+function countReaction(connection: Connection, { campaignId, leadId }: MessageKey, reaction: Reaction): void {
+  connection.run(
+    `INSERT INTO campaign_reaction (campaign_id, variant, reaction, messages) VALUES (?, ?, ?, 1)
+     ON CONFLICT DO UPDATE SET messages = messages + 1`,
+    campaignId,
+    variantOf(variantsOf(connection, campaignId), messageId(campaignId, leadId)),
+    reaction,
+  );
+}
+
+/** The reactions to a campaign by variant, in their order; variants without any are left out. */
+export function reactionsOf(connection: Connection, campaignId: string): VariantReactions[] {
+  return connection
+    .all(
+      `SELECT variant, coalesce(sum(messages) FILTER (WHERE reaction = 'replied'), 0) AS replied,
+         coalesce(sum(messages) FILTER (WHERE reaction = 'opted_out'), 0) AS opted_out
+       FROM campaign_reaction WHERE campaign_id = ? GROUP BY variant ORDER BY variant`,
+      campaignId,
+    )
+    .map((row) => ({
+      variant: number(row, "variant"),
+      replied: number(row, "replied"),
+      opted_out: number(row, "opted_out"),
+    }));
+}
+
+function inboundOf(row: Row): InboundMessage {
+  return {
+    _id: text(row, "_id"),
+    channel_id: text(row, "channel_id"),
+    phone: text(row, "phone"),
+    name: textOrNull(row, "name"),
+    lead_id: textOrNull(row, "lead_id"),
+    text: text(row, "text"),
+    wish: textOrNull(row, "wish") as Wish | null,
+    campaign_id: textOrNull(row, "campaign_id"),
+    at: number(row, "at"),
+    received_at: number(row, "received_at"),
+  };
+}

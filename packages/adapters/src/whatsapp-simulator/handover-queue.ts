@@ -1,0 +1,85 @@
+/** Owns what is still to be handed over of one kind, in the outbox's file: when it is due, and who hands it over. */
+import type { DatabaseSync } from "node:sqlite";
+import type { Instant } from "@mini-crm/core/instant";
+
+export interface HandoverBatch<T> {
+  ids: readonly number[];
+  items: readonly T[];
+}
+
+export interface HandoverQueue<T> {
+  /** Only one at a time hands over: tells whether that is `owner`, until `until` or its dismissal. */
+  appoint(owner: string, now: Instant, until: Instant): boolean;
+  dismiss(owner: string): void;
+  /** When the next items are due; null where there are none. */
+  nextDue(): Instant | null;
+  /** Items that are due, about `most`; null where none are. They are given again until they are settled. */
+  due(now: Instant, most: number): HandoverBatch<T> | null;
+  /** These were heard: they don't come again. */
+  settle(batch: HandoverBatch<T>): void;
+}
+
+/** What waits in a queue of this name: one or many items in a row, as JSON that only the queue's own kind reads. */
+type Kind = "receipt" | "text";
+
+export const HANDOVER_SCHEMA = `
+  ${tableOf("receipt")}
+  ${tableOf("text")}
+
+  -- For each kind: who hands it over, until when unless it says so again.
+  CREATE TABLE IF NOT EXISTS handover (kind TEXT PRIMARY KEY, owner TEXT NOT NULL, until INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+`;
+
+function tableOf(kind: Kind): string {
+  return `
+    CREATE TABLE IF NOT EXISTS ${kind}_due (id INTEGER PRIMARY KEY, due INTEGER NOT NULL, items TEXT NOT NULL) STRICT;
+    CREATE INDEX IF NOT EXISTS ${kind}_due_due ON ${kind}_due (due);`;
+}
+
+const ROWS_PER_BATCH = 256;
+
+/** The queue of a kind, and how rows are added to it; `decode` appends the items of a row. */
+export function handoverQueue<T>(
+  db: DatabaseSync,
+  kind: Kind,
+  decode: (due: Instant, items: string, into: T[]) => void,
+): { queue: HandoverQueue<T>; insert: (due: Instant, items: string) => void } {
+  const insert = db.prepare(`INSERT INTO ${kind}_due (due, items) VALUES (?, ?)`);
+  const selectDue = db.prepare(`SELECT id, due, items FROM ${kind}_due WHERE due <= ? ORDER BY due, id LIMIT ${ROWS_PER_BATCH}`);
+  const selectNextDue = db.prepare(`SELECT min(due) AS due FROM ${kind}_due`);
+  const remove = db.prepare(`DELETE FROM ${kind}_due WHERE id IN (SELECT value FROM json_each(?))`);
+  const takeOver = db.prepare(`
+    INSERT INTO handover VALUES ('${kind}', ?, ?) ON CONFLICT (kind) DO UPDATE SET owner = excluded.owner, until = excluded.until
+    WHERE owner = excluded.owner OR until <= ?`);
+  const giveUp = db.prepare(`DELETE FROM handover WHERE kind = '${kind}' AND owner = ?`);
+
+  const queue: HandoverQueue<T> = {
+    appoint: (owner, now, until) => Number(takeOver.run(owner, until, now).changes) === 1,
+    dismiss(owner) {
+      giveUp.run(owner);
+    },
+    nextDue() {
+      const due = selectNextDue.get()?.["due"];
+      return typeof due === "number" ? due : null;
+    },
+    due(now, most) {
+      const ids: number[] = [];
+      const items: T[] = [];
+      for (const row of selectDue.iterate(now)) {
+        ids.push(Number(row["id"]));
+        decode(Number(row["due"]), String(row["items"]), items);
+        if (items.length >= most) break;
+      }
+      return ids.length === 0 ? null : { ids, items };
+    },
+    settle({ ids }) {
+      remove.run(JSON.stringify(ids));
+    },
+  };
+  return {
+    queue,
+    insert(due, items) {
+      insert.run(due, items);
+    },
+  };
+}
