@@ -13,6 +13,7 @@ test("without any setting it is the documented default", () => {
     apiKey: null,
     messagesPerMinute: 30,
     receiptWindowMs: 86_400_000,
+    webhooksToPrivateAddresses: false,
   });
 });
 
@@ -34,6 +35,7 @@ describe("a setting that is wrong", () => {
     ["WORKERS_PORT", "-1"],
     ["MESSAGES_PER_MINUTE", "30.5"],
     ["LOG_LEVEL", "verbose"],
+    ["WEBHOOKS_TO_PRIVATE_ADDRESSES", "yes"],
     ["SIMULATOR_LATENCY_MS", "250-50"],
     ["SIMULATOR_LATENCY_MS", "soon"],
     ["API_KEY", "short"],

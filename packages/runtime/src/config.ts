@@ -23,6 +23,8 @@ export interface Config {
   messagesPerMinute: number;
   /** How long sent messages are waited for before a campaign completes without their receipts. */
   receiptWindowMs: number;
+  /** True lets webhooks reach this machine and its network, which everybody who may make a webhook can then call. */
+  webhooksToPrivateAddresses: boolean;
   simulator: {
     /** What happens to a message is drawn from this and its identifier: the same seed repeats a run. */
     seed: number;
@@ -66,6 +68,7 @@ export function readConfig(env: Environment, baseDir: string): Config {
     logLevel: read("LOG_LEVEL", "info", parseLevel, `one of ${LOG_LEVELS.join(", ")}`),
     messagesPerMinute: whole("MESSAGES_PER_MINUTE", 30, 1_000_000),
     receiptWindowMs: whole("RECEIPT_WINDOW_HOURS", 24, 8_760) * 3_600_000,
+    webhooksToPrivateAddresses: read("WEBHOOKS_TO_PRIVATE_ADDRESSES", false, parseBoolean, "true or false"),
     simulator: {
       seed: whole("SIMULATOR_SEED", 1, 2 ** 31),
       latency: span("SIMULATOR_LATENCY_MS", { fromMs: 50, toMs: 250 }),
@@ -86,6 +89,10 @@ export function readConfig(env: Environment, baseDir: string): Config {
 function parseWhole(text: string, most: number): number | null {
   const value = Number(text);
   return /^\d+$/.test(text) && value <= most ? value : null;
+}
+
+function parseBoolean(text: string): boolean | null {
+  return text === "true" ? true : text === "false" ? false : null;
 }
 
 function parseSpan(text: string): SpanMs | null {

@@ -24,6 +24,13 @@ const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 /** How long the way down may take; leases make sure that nothing is lost where it takes longer. */
 const GRACE_MS = 10_000;
 
+/** The settings of this installation: from the environment, and from `.env` what that leaves out. */
+export function readSettings(): Config {
+  const envFile = `${ROOT}.env`;
+  if (existsSync(envFile)) process.loadEnvFile(envFile);
+  return readConfig(process.env, ROOT);
+}
+
 /**
  * Runs `start` on open engines until SIGTERM or SIGINT; then closes what it started, last first, and exits 0. What keeps the
  * process from starting is said in one sentence, and it exits 1.
@@ -31,9 +38,7 @@ const GRACE_MS = 10_000;
 export async function runProcess(name: string, start: (context: ProcessContext) => Promise<Closable[]>): Promise<void> {
   const opened: Closable[] = [];
   try {
-    const envFile = `${ROOT}.env`;
-    if (existsSync(envFile)) process.loadEnvFile(envFile);
-    const config = readConfig(process.env, ROOT);
+    const config = readSettings();
     const log = createLog(config.logLevel, name);
     closeWithGrace({ delay: GRACE_MS, logger: false }, async ({ err, signal }) => {
       if (err !== undefined) log.fatal({ err }, "Stops because of a bug");

@@ -1,0 +1,121 @@
+/** Owns what a webhook is: an address outside that hears of activities, and whose turn it is when that address does not answer. */
+import { ACTIVITY_KINDS, type ActivityKind } from "../activity/activity.ts";
+import { unreachable } from "../app-error.ts";
+import type { Instant } from "../instant.ts";
+import type { TransportAnswer } from "../ports/webhook-transport.ts";
+
+export interface Webhook {
+  _id: string;
+  url: string;
+  /** `whsec_` and base64. Signing needs it in clear, so whoever can read the database can sign. */
+  secret: string;
+  kinds: ActivityKind[];
+  enabled: boolean;
+  /** Why it was turned off, where nobody did it by hand. */
+  off_reason: string | null;
+  /** Since when no try has succeeded; null where the last one did, or there was none. */
+  failing_since: Instant | null;
+  created_at: Instant;
+  updated_at: Instant;
+}
+
+/** What a webhook hears of where nothing else is said: all that happens, without the figures that change every second. */
+export const DEFAULT_WEBHOOK_KINDS: readonly ActivityKind[] = ACTIVITY_KINDS.filter((kind) => kind !== "campaign.progress");
+
+/** What a delivery can be of. */
+export type DeliveryKind = ActivityKind | "webhook.test";
+
+/**
+ *     PENDING -> DELIVERED | FAILED
+ *        ^-- retries, by itself or by hand
+ */
+export type DeliveryStatus = "PENDING" | "DELIVERED" | "FAILED";
+
+/** One activity on its way to one webhook. */
+export interface Delivery {
+  /** The same for every try, so that the receiver can drop repeats. */
+  _id: string;
+  webhook_id: string;
+  kind: DeliveryKind;
+  status: DeliveryStatus;
+  /** When the next try is due; null where there is none, or the webhook is turned off. */
+  due_at: Instant | null;
+  created_at: Instant;
+  /** The last tries, oldest first. */
+  attempts: Attempt[];
+}
+
+/** One try, as the log of deliveries shows it. */
+export interface Attempt {
+  at: Instant;
+  duration_ms: number;
+  /** The HTTP status; null where no answer came. */
+  status: number | null;
+  /** What went wrong, in words; null where it was delivered. */
+  reason: string | null;
+  /** The beginning of what the receiver answered. */
+  answer: string | null;
+}
+
+/** How many of a delivery's tries are kept. */
+export const KEPT_ATTEMPTS = 20;
+/** How many deliveries of a webhook are kept, the newest, and for how long. */
+export const KEPT_DELIVERIES = 10_000;
+export const KEPT_DELIVERIES_MS = 7 * 86_400_000;
+/** How many webhooks there may be. */
+export const MOST_WEBHOOKS = 20;
+
+/** The body of every try. */
+export function bodyOf(news: { kind: DeliveryKind; at: Instant; subject: string | null; data: object }): string {
+  const { kind, at, subject, data } = news;
+  return JSON.stringify({ type: kind, timestamp: new Date(at).toISOString(), data: { subject, ...data } });
+}
+
+/** After the first try, how long until each further one. */
+const RETRIES_AFTER_MS = [5_000, 30_000, 120_000, 600_000, 3_600_000, 10_800_000, 28_800_000];
+const TURNED_OFF_AFTER_MS = 86_400_000;
+
+/** What a try means for the delivery and for its webhook. */
+export interface AttemptVerdict {
+  status: DeliveryStatus;
+  due_at: Instant | null;
+  /** What the log says went wrong. */
+  reason: string | null;
+  failing_since: Instant | null;
+  /** Why the webhook is turned off now; null where it is not. */
+  turnOff: string | null;
+}
+
+/**
+ * Judges the `attempt`-th try, counted from 1, of a webhook that has been failing since `failingSince`. Only 2xx is success; 410
+ * means that the receiver wants no more.
+ */
+export function judgeAttempt(
+  answer: TransportAnswer,
+  { attempt, failingSince, now }: { attempt: number; failingSince: Instant | null; now: Instant },
+): AttemptVerdict {
+  const reason = failureOf(answer);
+  if (reason === null) return { status: "DELIVERED", due_at: null, reason, failing_since: null, turnOff: null };
+  const failing_since = failingSince ?? now;
+  if (answer.kind === "answered" && answer.status === 410) {
+    return { status: "FAILED", due_at: null, reason, failing_since, turnOff: "It answered 410: it wants no more deliveries." };
+  }
+  const waitMs = RETRIES_AFTER_MS[attempt - 1];
+  const turnOff =
+    now - failing_since >= TURNED_OFF_AFTER_MS ? `No delivery has succeeded for a day. The last time: ${reason}` : null;
+  if (waitMs === undefined) return { status: "FAILED", due_at: null, reason, failing_since, turnOff };
+  return { status: "PENDING", due_at: now + waitMs, reason, failing_since, turnOff };
+}
+
+/** What went wrong; null where nothing did. */
+function failureOf(answer: TransportAnswer): string | null {
+  switch (answer.kind) {
+    case "answered":
+      return answer.status >= 200 && answer.status < 300 ? null : `It answered ${answer.status}.`;
+    case "refused":
+    case "failed":
+      return answer.reason;
+    default:
+      return unreachable(answer);
+  }
+}
