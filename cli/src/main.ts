@@ -1,4 +1,6 @@
 /** Owns the `minicrm` command: which words it knows. */
+import { doctor } from "./doctor/doctor.ts";
+import { drill } from "./drill/drill.ts";
 import { start } from "./start.ts";
 
 const [word = "help", ...rest] = process.argv.slice(2);
@@ -6,11 +8,22 @@ const [word = "help", ...rest] = process.argv.slice(2);
 const USAGE = `Usage: minicrm <command>
 
   start   Start the backend and the workers in one process, on the embedded engines
+  doctor  Look whether everything that is stored is as it should be; changes nothing, and Mini CRM may run meanwhile
+            --json         The findings for a program; the exit code is 0 where all is well, 1 where something is wrong
+  drill   Kill a system of its own again and again while campaigns run, and prove that nothing was lost or sent twice
+            --kills N      Kills in each layout (20); --long for 200
+            --leads N      Recipients of each campaign (10000)
+            --seed N       Repeat the accidents of an earlier drill (any)
+            --layout WORD  one, two or both: everything in one process, or backend and workers apart (both)
   help    Show this text
 `;
 
 if (word === "start" && rest.length === 0) {
   await start();
+} else if (word === "doctor") {
+  process.exitCode = await doctor(rest);
+} else if (word === "drill") {
+  process.exitCode = await drill(rest);
 } else if (word === "help" || word === "--help") {
   process.stdout.write(USAGE);
 } else {
