@@ -9,7 +9,9 @@ import { countsBenchmark } from "./counts.ts";
 import { expansionBenchmark } from "./expansion.ts";
 import { httpBenchmark } from "./http.ts";
 import { importBenchmark } from "./import.ts";
+import { ledgerBenchmark } from "./ledger.ts";
 import { type Benchmark, type Budget, type Finding, isMet, ratioOf, type Setup } from "./measure.ts";
+import { pauseBenchmark } from "./pause.ts";
 import { pipelineBenchmark } from "./pipeline.ts";
 
 const BENCHMARKS: readonly Benchmark[] = [
@@ -17,7 +19,9 @@ const BENCHMARKS: readonly Benchmark[] = [
   expansionBenchmark,
   busBenchmark,
   pipelineBenchmark,
+  pauseBenchmark,
   countsBenchmark,
+  ledgerBenchmark,
   httpBenchmark,
 ];
 

@@ -31,7 +31,8 @@ async function expectTrustworthyLedger(run: Simulated): Promise<void> {
   expect(audience).toBe(rows.length);
   expect(sent + failed + skipped + uncertain + cancelled + pending).toBe(audience);
   expect(run.simulator.sentMoreThanOnce()).toBe(0);
-  for (const stage of [run.workers.jobExpander, run.workers.sendWorker, run.workers.statusAggregator, run.workers.scheduler]) {
+  const { jobExpander, sendWorker, statusAggregator, inboundListener, scheduler } = run.workers;
+  for (const stage of [jobExpander, sendWorker, statusAggregator, inboundListener, scheduler]) {
     expect(stage.stats()).toMatchObject({ errors: 0 });
   }
 }
@@ -69,8 +70,9 @@ test("one number that is always refused for now fails in the end and holds nobod
   await run.clock.advance(60_000);
   expect(ledgerOf(await run.campaign())).toMatchObject({ sent: 19, pending: 1 });
   await run.advanceUntil(isCompleted(run), 2 * HOUR_MS);
-  const [failed] = (await run.store.messages.ofCampaign((await run.campaign())._id, { page: 1, limit: 10, status: "FAILED", code: null }))
-    .items;
+  const [failed] = (
+    await run.store.messages.ofCampaign((await run.campaign())._id, { page: 1, limit: 10, status: "FAILED", code: null })
+  ).items;
   expect(failed).toMatchObject({ phone: "+14155550007", code: "131056", attempt: 5 });
   await expectTrustworthyLedger(run);
 });
@@ -115,6 +117,78 @@ test("a cancelled campaign keeps what was sent and cancels everybody else", asyn
   await expectTrustworthyLedger(run);
 });
 
+describe("a STOP", () => {
+  async function leadWith(run: Simulated, phone: string) {
+    const [message] = (
+      await run.store.messages.ofCampaign((await run.campaign())._id, { page: 1, limit: 1_000, status: null, code: null })
+    ).items.filter((row) => row.phone === phone);
+    const lead = message === undefined ? null : await run.store.leads.read(message.lead_id);
+    if (message === undefined || lead === null) throw new Error(`Nobody in the campaign has ${phone}`);
+    return { message, lead };
+  }
+  const textsTo = (run: Simulated, to: string) => run.simulator.outbox({ page: 1, limit: 1, to }).total;
+
+  test("that comes a second before the send keeps it from being sent", async () => {
+    const run = await open({ seed: 7, leads: 60, rate: THIRTY_A_MINUTE });
+    await run.clock.advance(5_000);
+    expect(ledgerOf(await run.campaign())).toMatchObject({ sent: 30, pending: 30 });
+    const { resetAt } = await run.store.messages.rateUse("default", THIRTY_A_MINUTE, run.clock.now());
+    await run.clock.advance(resetAt - 1_000 - run.clock.now());
+    const [stopped, next] = ["+14155550030", "+14155550031"];
+    run.simulator.receive({ from: stopped, text: "Stop 🛑", name: "Lead" });
+    await run.clock.advance(2_000);
+
+    expect((await leadWith(run, next)).message).toMatchObject({ status: expect.stringMatching(/^(SENDING|SENT|DELIVERED)$/) });
+    expect((await leadWith(run, next)).message.sending_at).toBeLessThan(resetAt + 1_000);
+    const { message, lead } = await leadWith(run, stopped);
+    expect(message).toMatchObject({ status: "SKIPPED", code: "opted_out", text: null });
+    expect(lead.consent).toEqual({ state: "opted_out", source: "STOP", at: resetAt - 1_000 });
+    await run.advanceUntil(isCompleted(run), HOUR_MS);
+    expect(ledgerOf(await run.campaign())).toMatchObject({ sent: 59, skipped: 1 });
+    expect(textsTo(run, stopped)).toBe(0);
+    expect(run.workers.inboundListener.stats()).toMatchObject({ received: 1, optedOut: 1, errors: 0 });
+    await expectTrustworthyLedger(run);
+  });
+
+  test("reaches whoever sent it in another spelling of their number", async () => {
+    const run = await open({ seed: 8, leads: 1, rate: null });
+    const { lead } = await run.store.leads.add({ name: "Bia", phones: ["+5511987654321"] }, run.clock.now());
+    run.simulator.receive({ from: "+551187654321", text: "SAIR" });
+    await run.clock.advance(1_000);
+    expect(await run.store.leads.read(lead._id)).toMatchObject({ consent: { state: "opted_out" } });
+  });
+
+  test("and other answers count for the messages that they answer, and just those who stopped are opted out", async () => {
+    const behaviour = {
+      stopShare: 0.2,
+      replyShare: 0.3,
+      replyAfter: { fromMs: 1_000, toMs: 60_000 },
+      doubledShare: 0.5,
+      cutShare: 0.1,
+    };
+    const run = await open({ seed: 9, leads: 200, rate: null, behaviour });
+    await run.advanceUntil(isCompleted(run), RECEIPT_WINDOW_MS);
+    await run.clock.advance(HOUR_MS);
+    const { items } = await run.store.messages.ofCampaign((await run.campaign())._id, {
+      page: 1,
+      limit: 1_000,
+      status: null,
+      code: null,
+    });
+    const replied = items.filter(({ replied_at }) => replied_at !== null);
+    const stopped = items.filter(({ opted_out_at }) => opted_out_at !== null);
+    // 100 and 40 are expected; five standard deviations are 36 and 29.
+    expect(Math.abs(replied.length - 100)).toBeLessThan(36);
+    expect(Math.abs(stopped.length - 40)).toBeLessThan(29);
+    expect(run.workers.inboundListener.stats()).toMatchObject({ received: replied.length, optedOut: stopped.length });
+    for (const { lead_id, opted_out_at } of items) {
+      const lead = await run.store.leads.read(lead_id);
+      expect(lead?.consent.state).toBe(opted_out_at === null ? "unknown" : "opted_out");
+    }
+    await expectTrustworthyLedger(run);
+  });
+});
+
 describe("whatever WhatsApp does, every message ends in the ledger once", () => {
   const everything = {
     doubledShare: 0.3,
@@ -144,7 +218,12 @@ describe("whatever WhatsApp does, every message ends in the ledger once", () => 
     const { sent, failed, uncertain, audience } = ledgerOf(await run.campaign());
     expect(sent + failed + uncertain).toBe(audience);
     const left = new Set(run.simulator.outbox({ page: 1, limit: 1_000 }).items.map(({ message_id }) => message_id));
-    const { items } = await run.store.messages.ofCampaign((await run.campaign())._id, { page: 1, limit: 1_000, status: null, code: null });
+    const { items } = await run.store.messages.ofCampaign((await run.campaign())._id, {
+      page: 1,
+      limit: 1_000,
+      status: null,
+      code: null,
+    });
     for (const { _id, status } of items) {
       if (status === "SENT" || status === "DELIVERED" || status === "READ")
         expect(left.has(_id), `${_id} is ${status}`).toBe(true);

@@ -18,63 +18,66 @@ import { pino } from "pino";
 export const RECEIPT_WINDOW_MS = 24 * 3_600_000;
 const TIMING = { leaseMs: 30_000, sendTimeoutMs: 20_000, recoverEveryMs: 1_000, receiptWindowMs: RECEIPT_WINDOW_MS };
 
-export interface SimulatedOptions {
+export interface WorldOptions {
   seed: number;
-  leads: number;
   rate: RateLimit | null;
   behaviour?: Partial<SimulatorBehaviour>;
+}
+
+export interface SimulatedOptions extends WorldOptions {
+  leads: number;
   options?: Partial<CampaignOptions>;
   /** What is known of the lead with this number besides its name and phone. */
   lead?: (index: number) => Partial<LeadInput>;
 }
 
-export interface Simulated {
+/** Engines in memory and the simulated WhatsApp; nothing works on them yet. */
+export interface World {
   clock: VirtualClock;
   store: Store;
+  /** What a backend would commit with. */
   bus: EventBus;
   simulator: Simulator;
-  workers: Workers;
-  campaign(): Promise<Campaign>;
-  steer(command: SteeringCommand): Promise<void>;
+  /** Starts workers of this name; with `onBus` on that bus, otherwise on one of their own, as another process has it. */
+  work(worker: string, onBus?: EventBus): Promise<Workers>;
   /** Moves time on until `done`, at most `mostMs` of it; rejects where that was not enough. */
   advanceUntil(done: () => Promise<boolean>, mostMs: number): Promise<void>;
   close(): Promise<void>;
 }
 
-/** A started pipeline with a campaign that runs to `leads` recipients. */
-export async function openSimulated(simulation: SimulatedOptions): Promise<Simulated> {
-  const { seed, leads, rate, behaviour = {}, options = {}, lead = () => ({}) } = simulation;
+export interface Simulated extends World {
+  workers: Workers;
+  campaign(): Promise<Campaign>;
+  steer(command: SteeringCommand): Promise<void>;
+}
+
+const LOG = pino({ level: "silent" });
+/** On one bus, commits wake its consumers; nobody else commits. */
+const ALONE = { pollMs: 10_000, ownedForMs: 60_000 };
+/** In memory no bus sees what another one has committed: each looks by itself, four times in `ownedForMs`. */
+const AMONG_OTHERS = { pollMs: 250, ownedForMs: 1_000 };
+
+export function openWorld({ seed, rate, behaviour = {} }: WorldOptions): World {
   const clock = virtualClock({ seed });
   const database = databaseInMemory(clock);
   const store = sqliteStore(database);
-  const bus = embeddedBus({ database, clock, owner: "simulated", pollMs: 10_000, ownedForMs: 60_000 });
+  const bus = embeddedBus({ database, clock, owner: "simulated", ...ALONE });
   const simulator = createSimulator({ file: ":memory:", clock, seed, behaviour });
-  const log = pino({ level: "silent" });
-  const deps = { store, bus, clock, log, worker: "simulated" };
-  const workers = await startWorkers(deps, [{ id: "default", provider: simulator, rate }], TIMING);
-
-  const inputs = leadInputs(leads).map((input, index) => ({ ...input, ...lead(index) }));
-  await importLeads(store, inputs, clock.now());
-  const created = draft({ options: { ...NO_OPTIONS, ...options }, created_at: clock.now(), updated_at: clock.now() });
-  await store.campaigns.create(created);
-  const start = startOf(created, { expected: leads });
-  await bus.commit([
-    { step: "start", input: { ...start.input, frozen: { ...start.input.frozen, cutoff: clock.now() }, now: clock.now() } },
-  ]);
+  const buses = [bus];
+  const working: Workers[] = [];
 
   return {
     clock,
     store,
     bus,
     simulator,
-    workers,
-    async campaign() {
-      const campaign = await store.campaigns.read(created._id);
-      if (campaign === null) throw new Error("The campaign is gone");
-      return campaign;
-    },
-    async steer(command) {
-      await bus.commit([{ step: "steer", input: { campaign_id: created._id, command, now: clock.now() } }]);
+    async work(worker, onBus) {
+      const own = onBus ?? embeddedBus({ database, clock, owner: worker, ...AMONG_OTHERS });
+      if (onBus === undefined) buses.push(own);
+      const deps = { store, bus: own, clock, log: LOG, worker };
+      const workers = await startWorkers(deps, [{ id: "default", provider: simulator, rate }], TIMING);
+      working.push(workers);
+      return workers;
     },
     async advanceUntil(done, mostMs) {
       const end = clock.now() + mostMs;
@@ -87,14 +90,44 @@ export async function openSimulated(simulation: SimulatedOptions): Promise<Simul
     async close() {
       // The way down waits for time to pass, too.
       let closed = false;
-      const closing = workers.close().then(() => {
+      const closing = Promise.all(working.map((workers) => workers.close())).then(() => {
         closed = true;
       });
       while (!closed) await clock.advance(1_000);
       await closing;
-      await bus.close();
+      for (const each of buses) await each.close();
       simulator.close();
       await database.close();
+    },
+  };
+}
+
+/** A started pipeline with a campaign that runs to `leads` recipients. */
+export async function openSimulated(simulation: SimulatedOptions): Promise<Simulated> {
+  const { leads, options = {}, lead = () => ({}) } = simulation;
+  const world = openWorld(simulation);
+  const { clock, store, bus } = world;
+  const workers = await world.work("simulated", bus);
+
+  const inputs = leadInputs(leads).map((input, index) => ({ ...input, ...lead(index) }));
+  await importLeads(store, inputs, clock.now());
+  const created = draft({ options: { ...NO_OPTIONS, ...options }, created_at: clock.now(), updated_at: clock.now() });
+  await store.campaigns.create(created);
+  const start = startOf(created, { expected: leads });
+  await bus.commit([
+    { step: "start", input: { ...start.input, frozen: { ...start.input.frozen, cutoff: clock.now() }, now: clock.now() } },
+  ]);
+
+  return {
+    ...world,
+    workers,
+    async campaign() {
+      const campaign = await store.campaigns.read(created._id);
+      if (campaign === null) throw new Error("The campaign is gone");
+      return campaign;
+    },
+    async steer(command) {
+      await bus.commit([{ step: "steer", input: { campaign_id: created._id, command, now: clock.now() } }]);
     },
   };
 }

@@ -4,6 +4,7 @@ import type { EncodedLeads } from "@mini-crm/core/lead/read-leads";
 import type { Clock } from "@mini-crm/core/ports/clock";
 import type { EventBus } from "@mini-crm/core/ports/event-bus";
 import type { Store } from "@mini-crm/core/ports/store";
+import type { WebhookTransport } from "@mini-crm/core/ports/webhook-transport";
 import type { Rule } from "@mini-crm/core/segment/rule";
 import type { FastifyBaseLogger } from "fastify";
 
@@ -18,8 +19,12 @@ export interface BackendDeps {
   readLeads: (body: Uint8Array) => Promise<EncodedLeads>;
   /** A rule as the MongoDB query that means the same, whichever engine runs it. */
   ruleAsMongoQuery: (rule: Rule, now: Instant) => unknown;
+  /** Knows which addresses webhooks may not have. */
+  webhookTransport: Pick<WebhookTransport, "refusalOf">;
   /** The channel that a new campaign sends through. */
   defaultChannelId: string;
+  /** How long a campaign waits for receipts before it completes without them. */
+  receiptWindowMs: number;
   /** Null lets everybody call. */
   apiKey: string | null;
   /** Which engine plays each role, such as `sqlite` and `embedded`. */

@@ -2,7 +2,7 @@
 import { clip } from "@mini-crm/core/text";
 import { Refusal } from "@mini-crm/runtime/http/refusal";
 
-export function notFound(noun: "Lead" | "Segment" | "Campaign" | "Message", id: string): Refusal {
+export function notFound(noun: "Lead" | "Segment" | "Campaign" | "Message" | "Webhook" | "Delivery", id: string): Refusal {
   return new Refusal({
     status: 404,
     code: `${noun.toUpperCase()}_NOT_FOUND`,

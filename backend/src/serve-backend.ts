@@ -1,7 +1,7 @@
 /** Owns how the backend runs in a process: its routes on the process's engines, its server on its port. */
 import { DEFAULT_CHANNEL_ID } from "@mini-crm/core/channel/channel";
 import { idSource } from "@mini-crm/core/id";
-import { ruleAsMongoQuery } from "@mini-crm/runtime/engines";
+import { openWebhookTransport, ruleAsMongoQuery } from "@mini-crm/runtime/engines";
 import { listen } from "@mini-crm/runtime/http/listen";
 import { openIntake } from "@mini-crm/runtime/intake";
 import type { Closable, ProcessContext } from "@mini-crm/runtime/run-process";
@@ -20,7 +20,9 @@ export async function serveBackend({ config, log, engines }: ProcessContext): Pr
     newId: idSource(clock),
     readLeads: intake.readLeads,
     ruleAsMongoQuery,
+    webhookTransport: openWebhookTransport(config),
     defaultChannelId: DEFAULT_CHANNEL_ID,
+    receiptWindowMs: config.receiptWindowMs,
     apiKey: config.apiKey,
     engines: names,
     version: VERSION,

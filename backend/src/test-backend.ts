@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { idSource } from "@mini-crm/core/id";
-import { openEngines, ruleAsMongoQuery } from "@mini-crm/runtime/engines";
+import { openEngines, openWebhookTransport, ruleAsMongoQuery } from "@mini-crm/runtime/engines";
 import type { HttpServer } from "@mini-crm/runtime/http/http-server";
 import { openIntake } from "@mini-crm/runtime/intake";
 import { pino } from "pino";
@@ -29,7 +29,9 @@ export async function openBackend(changes: Partial<BackendDeps> = {}) {
     newId: idSource(engines.clock),
     readLeads: intake.readLeads,
     ruleAsMongoQuery,
+    webhookTransport: openWebhookTransport({ webhooksToPrivateAddresses: false }),
     defaultChannelId: "default",
+    receiptWindowMs: 86_400_000,
     apiKey: null,
     engines: engines.names,
     version: "1.0.0",
@@ -38,6 +40,7 @@ export async function openBackend(changes: Partial<BackendDeps> = {}) {
   await app.ready();
   return {
     app,
+    dataDir,
     /** Every line of the log so far, as text. */
     log,
     store: engines.store,

@@ -1,6 +1,7 @@
 /** Owns what only time brings about: scheduled starts, expired leases, due retries, overdue receipts. */
 import { unreachable } from "@mini-crm/core/app-error";
-import type { Campaign } from "@mini-crm/core/campaign/campaign";
+import { type Campaign, endingOf } from "@mini-crm/core/campaign/campaign";
+import { isMissed } from "@mini-crm/core/campaign/schedule";
 import { startCampaign } from "@mini-crm/core/campaign/start-campaign";
 import type { PipelineDeps, Stage, Timing } from "./deps.ts";
 import type { Sender } from "./send-worker.ts";
@@ -74,24 +75,26 @@ async function startDue(deps: PipelineDeps): Promise<number> {
       continue;
     }
     const hold = { ...refusal, at: deps.clock.now() };
-    await deps.bus.commit([{ step: "hold", input: { campaign_id: campaign._id, hold } }]);
-    deps.log.warn({ campaign: campaign._id, reason: hold.reason }, "A scheduled campaign waits for a person");
+    const input = { campaign_id: campaign._id, hold, scheduledFor: campaign.scheduled_at };
+    const [{ held }] = await deps.bus.commit([{ step: "hold", input }]);
+    if (held) deps.log.warn({ campaign: campaign._id, reason: hold.reason }, "A scheduled campaign waits for a person");
   }
   return started;
 }
 
 /** Starts one campaign, unless that is for a person to decide: answers why. */
-async function startOnTime(
-  deps: PipelineDeps,
-  { _id, scheduled_at, schedule_grace_ms }: Campaign,
-): Promise<{ code: string; reason: string } | null> {
-  const dueAt = scheduled_at ?? 0;
-  if (deps.clock.now() > dueAt + schedule_grace_ms) {
-    const due = new Date(dueAt).toISOString();
+async function startOnTime(deps: PipelineDeps, campaign: Campaign): Promise<{ code: string; reason: string } | null> {
+  const now = deps.clock.now();
+  const due = new Date(campaign.scheduled_at ?? 0).toISOString();
+  if (endingOf(campaign, now) !== null) {
+    const reason = `It was to start at ${due}, and has expired since: unschedule it, and let it expire later`;
+    return { code: "expired", reason };
+  }
+  if (isMissed(campaign, now)) {
     const reason = `It was to start at ${due}, and nothing was running then: run it now, schedule it anew, or unschedule it`;
     return { code: "schedule_missed", reason };
   }
-  const start = await startCampaign(deps, _id);
+  const start = await startCampaign(deps, campaign._id, campaign.scheduled_at);
   switch (start.kind) {
     // Another process was faster, or a person has moved it in the meantime.
     case "started":

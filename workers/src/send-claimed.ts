@@ -1,14 +1,14 @@
 /** Owns what happens to claimed messages: rendered, admitted, sent, and their outcome written down. */
 import { AppError, unreachable } from "@mini-crm/core/app-error";
 import { quietUntil } from "@mini-crm/core/campaign/quiet-hours";
-import { variantOf } from "@mini-crm/core/campaign/variant";
+import { wordsFor } from "@mini-crm/core/campaign/words";
 import type { Instant } from "@mini-crm/core/instant";
-import { judge, type Verdict } from "@mini-crm/core/message/answer";
+import { isE164 } from "@mini-crm/core/lead/phone";
+import { judge } from "@mini-crm/core/message/answer";
 import type { SendOutcome } from "@mini-crm/core/message/outcome";
 import type { AttemptOutcome } from "@mini-crm/core/ports/steps";
 import type { Claim, ClaimedMessage } from "@mini-crm/core/ports/store";
-import type { SendAnswer } from "@mini-crm/core/ports/whatsapp-provider";
-import { render, templateOf } from "@mini-crm/core/template/template";
+import { answerTo, noAnswerWithin, tellBreaker } from "./ask-provider.ts";
 import type { PipelineDeps, Timing } from "./deps.ts";
 import type { Sender } from "./send-worker.ts";
 
@@ -34,7 +34,7 @@ interface Rendered {
 }
 
 /** Between being admitted and leaving; later than this, a message goes back instead, so that the rate limit means the wire. */
-const LATEST_START_MS = 1_000;
+export const LATEST_START_MS = 1_000;
 
 /** Brings a claim to its end; `released` messages went back to wait. */
 export async function sendClaimed(
@@ -80,26 +80,26 @@ export async function sendClaimed(
 }
 
 function prepare(message: ClaimedMessage, claim: ClaimedMessages, now: Instant): Rendered | { outcome: SendOutcome } {
-  const skipped = (reason: "lead_deleted" | "no_phone" | "blank_variable", detail: string) => ({
+  const skipped = (reason: "lead_deleted" | "no_phone" | "invalid_number" | "blank_variable", detail: string) => ({
     outcome: { kind: "skipped", reason, detail } as const,
   });
   if (message.lead === null) return skipped("lead_deleted", "The lead has been deleted");
   if (message.phone === null) return skipped("no_phone", "Has no phone number");
+  if (!isE164(message.phone)) return skipped("invalid_number", "Has a number that nobody can be reached at");
   const quiet = claim.quiet_hours === null ? null : quietUntil(claim.quiet_hours, message.lead.timezone, now);
   if (quiet !== null) {
     return { outcome: { kind: "deferred", code: "quiet_hours", reason: "It is late where they are", dueAt: quiet } };
   }
-  const template = claim.variants[variantOf(claim.variants, message._id)]?.template ?? "";
-  const result = render(templateOf(template), message.lead, now);
-  switch (result.kind) {
+  const { rendered } = wordsFor(claim.variants, message._id, message.lead, now);
+  switch (rendered.kind) {
     case "text":
-      return { message, phone: message.phone, text: result.text };
+      return { message, phone: message.phone, text: rendered.text };
     case "blank":
-      return skipped("blank_variable", `Nothing is known for {{ ${result.variable} }}`);
+      return skipped("blank_variable", `Nothing is known for {{ ${rendered.variable} }}`);
     case "failed":
-      return { outcome: { kind: "failed", code: "render_failed", reason: result.reason } };
+      return { outcome: { kind: "failed", code: "render_failed", reason: rendered.reason } };
     default:
-      return unreachable(result);
+      return unreachable(rendered);
   }
 }
 
@@ -114,30 +114,18 @@ async function sendAll(
   const { clock } = deps;
   const latestStart = clock.now() + LATEST_START_MS;
   const answered = new AbortController();
-  const timeout = clock.sleep(timing.sendTimeoutMs, answered.signal).then((): SendAnswer => {
-    return { kind: "unknown", reason: `WhatsApp did not answer within ${timing.sendTimeoutMs / 1000} s` };
-  });
+  const timeout = noAnswerWithin(timing.sendTimeoutMs, clock, answered.signal);
   await Promise.all(
-    going.map(async (rendered) => {
-      const { message } = rendered;
+    going.map(async ({ message, phone, text }) => {
       // Whoever was frozen after being admitted, or finds the provider down meanwhile, sends nothing late.
       if (clock.now() > latestStart || sender.breaker.permits() === 0) return;
-      const answer = await Promise.race([answerTo(rendered, sender), timeout]);
+      const answer = await Promise.race([answerTo({ messageId: message._id, to: phone, text }, sender), timeout]);
       const verdict = judge(answer, message.tries, clock.now(), clock.random());
       tellBreaker(sender.breaker, verdict, answer);
       outcomes.set(message._id, verdict.outcome);
     }),
   );
   answered.abort();
-}
-
-/** The provider's answer; a failure that is none of its answers means that nobody knows. */
-async function answerTo({ message, phone, text }: Rendered, { channel }: Sender): Promise<SendAnswer> {
-  try {
-    return await channel.provider.send({ messageId: message._id, to: phone, text });
-  } catch (error) {
-    return { kind: "unknown", reason: error instanceof Error ? error.message : String(error) };
-  }
 }
 
 const FIRST_RECORD_RETRY_MS = 100;
@@ -158,11 +146,6 @@ async function recordSurely({ bus, clock, log, worker }: PipelineDeps, outcomes:
       await clock.sleep(waitMs);
     }
   }
-}
-
-function tellBreaker(breaker: Sender["breaker"], verdict: Verdict, answer: SendAnswer): void {
-  if (verdict.providerWorks) breaker.succeeded();
-  else breaker.failed("reason" in answer ? answer.reason : "No reason given", verdict.restMs);
 }
 
 /** Counts an outcome; answers 1 where the message went back to wait. */

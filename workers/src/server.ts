@@ -5,8 +5,11 @@ import type { EventBus } from "@mini-crm/core/ports/event-bus";
 import type { Store } from "@mini-crm/core/ports/store";
 import { createHttpServer, type HttpServer } from "@mini-crm/runtime/http/http-server";
 import type { Logger } from "@mini-crm/runtime/log";
+import { channelSignOf } from "./channel-sign.ts";
+import type { Stage } from "./deps.ts";
 import type { Sender } from "./send-worker.ts";
 import type { Workers } from "./start-workers.ts";
+import type { WebhookSenderStats } from "./webhook-sender.ts";
 
 export interface WorkersServerDeps {
   store: Store;
@@ -15,6 +18,7 @@ export interface WorkersServerDeps {
   log: Logger;
   apiKey: string | null;
   workers: Workers;
+  webhookSender: Stage<WebhookSenderStats>;
   /** The channel that `/whatsapp` speaks of. */
   sender: Sender;
 }
@@ -40,21 +44,23 @@ export function buildWorkersServer(deps: WorkersServerDeps): HttpServer {
 }
 
 async function healthOf(deps: WorkersServerDeps) {
-  const { jobExpander, sendWorker, statusAggregator, scheduler } = deps.workers;
+  const { jobExpander, sendWorker, testSender, statusAggregator, inboundListener, scheduler } = deps.workers;
   const reachable = await reaches(() => deps.store.ping());
   const busReachable = await reaches(() => deps.bus.ping());
   const send = sendWorker.stats();
-  const connected = isConnected(deps.sender);
-  const stages = [jobExpander, statusAggregator, scheduler].map((stage) => stage.stats().isRunning);
+  const { connected, reason } = channelSignOf(deps.sender);
+  const stages = [jobExpander, testSender, statusAggregator, inboundListener, scheduler].map((stage) => stage.stats().isRunning);
   const workers = {
     JobExpander: { status: statusOf(jobExpander.stats().isRunning), ...jobExpander.stats() },
     SendWorker: {
       status: connected ? statusOf(send.isRunning) : "degraded",
       ...send,
       connected,
-      ...(connected ? {} : { reason: whyNot(deps.sender) }),
+      ...(connected ? {} : { reason }),
     },
     StatusAggregator: { status: statusOf(statusAggregator.stats().isRunning), ...statusAggregator.stats() },
+    TestSender: { status: statusOf(testSender.stats().isRunning), ...testSender.stats() },
+    InboundListener: { status: statusOf(inboundListener.stats().isRunning), ...inboundListener.stats() },
     Scheduler: { status: statusOf(scheduler.stats().isRunning), ...scheduler.stats() },
   };
   const allWell = connected && send.isRunning && stages.every(Boolean);
@@ -80,33 +86,37 @@ function statusOf(isRunning: boolean): string {
   return isRunning ? "healthy" : "stopped";
 }
 
-async function statsOf({ store, bus, workers, sender }: WorkersServerDeps) {
-  const [queueSize, jobLag, windowLag, statusLag] = await Promise.all([
+async function statsOf({ store, bus, workers, webhookSender, sender }: WorkersServerDeps) {
+  const [queueSize, jobLag, windowLag, statusLag, inboundLag] = await Promise.all([
     store.messages.waiting(sender.channel.id),
     bus.lag("campaign.jobs", "job-expander"),
     bus.lag("campaign.messages", "send-worker"),
     bus.lag("message.statuses", "status-aggregator"),
+    bus.lag("message.inbound", "inbound-listener"),
   ]);
   return {
     JobExpander: { ...workers.jobExpander.stats(), lag: jobLag },
-    SendWorker: { ...workers.sendWorker.stats(), connected: isConnected(sender), queueSize, lag: windowLag },
+    SendWorker: { ...workers.sendWorker.stats(), connected: channelSignOf(sender).connected, queueSize, lag: windowLag },
     StatusAggregator: { ...workers.statusAggregator.stats(), lag: statusLag },
+    TestSender: workers.testSender.stats(),
+    InboundListener: { ...workers.inboundListener.stats(), lag: inboundLag },
     Scheduler: workers.scheduler.stats(),
+    WebhookSender: webhookSender.stats(),
   };
 }
 
 async function whatsAppOf({ store, clock, sender }: WorkersServerDeps) {
   const { channel, breaker } = sender;
-  const { state, since, reason, deviceId, userName } = channel.provider.health();
+  const { state, since, deviceId, userName } = channel.provider.health();
+  const { connected, reason } = channelSignOf(sender);
   const use = channel.rate === null ? null : await store.messages.rateUse(channel.id, channel.rate, clock.now());
   const queueSize = await store.messages.waiting(channel.id);
-  const connected = isConnected(sender);
   return {
     connected,
     whatsapp: {
       status: state === "open" ? "connected" : state,
       since: new Date(since).toISOString(),
-      reason: connected ? null : (reason ?? whyNot(sender)),
+      reason,
       deviceId,
       userName,
     },
@@ -125,15 +135,4 @@ function breakerJson(breaker: BreakerState) {
   const { since, ...state } = breaker;
   const until = "until" in state ? { until: new Date(state.until).toISOString() } : {};
   return { ...state, since: new Date(since).toISOString(), ...until };
-}
-
-/** Connected means that the next message would really be sent. */
-function isConnected({ channel, breaker }: Sender): boolean {
-  return channel.provider.health().state === "open" && breaker.state().state === "closed";
-}
-
-function whyNot({ channel, breaker }: Sender): string {
-  const { state, reason } = channel.provider.health();
-  if (state !== "open") return reason ?? `The connection is ${state}`;
-  return breaker.state().reason ?? "WhatsApp did not answer";
 }

@@ -33,6 +33,8 @@ export async function documentRoutes(
         { name: "segments", description: "Audiences, described by rules" },
         { name: "campaigns", description: "A message for everyone in a segment" },
         { name: "delivery", description: "Who got it, who did not, and why" },
+        { name: "events", description: "What happens, as it happens" },
+        { name: "webhooks", description: "Telling other programs what happens" },
         { name: "system", description: "The service itself" },
       ],
       components: {

@@ -1,6 +1,6 @@
 /** Owns how a message is shown. */
-import type { Message } from "@mini-crm/core/message/message";
-import type { MessageJson } from "@mini-crm/wire/message";
+import type { Message, MessageEvent } from "@mini-crm/core/message/message";
+import type { MessageEventJson, MessageJson } from "@mini-crm/wire/message";
 import { iso, isoOrNull } from "./time.ts";
 
 export function messageJson(message: Message): MessageJson {
@@ -13,5 +13,11 @@ export function messageJson(message: Message): MessageJson {
     delivered_at: isoOrNull(message.delivered_at),
     read_at: isoOrNull(message.read_at),
     settled_at: isoOrNull(message.settled_at),
+    replied_at: isoOrNull(message.replied_at),
+    opted_out_at: isoOrNull(message.opted_out_at),
   };
+}
+
+export function messageEventJson(event: MessageEvent): MessageEventJson {
+  return { ...event, at: iso(event.at) };
 }

@@ -2,15 +2,15 @@
 import { unreachable } from "@mini-crm/core/app-error";
 import { type Campaign, noMessages } from "@mini-crm/core/campaign/campaign";
 import { NO_OPTIONS } from "@mini-crm/core/campaign/options";
-import type { Clock } from "@mini-crm/core/ports/clock";
 import type { Store } from "@mini-crm/core/ports/store";
 import type { Segment } from "@mini-crm/core/segment/segment";
 import type { HttpServer } from "@mini-crm/runtime/http/http-server";
 import { CampaignAnswer, CampaignBody, CampaignChangeBody, CampaignListAnswer, CampaignListQuery } from "@mini-crm/wire/campaign";
 import { Removed, success } from "@mini-crm/wire/envelope";
 import { IdParams } from "@mini-crm/wire/text";
+import { campaignView } from "../campaign-view.ts";
 import type { BackendDeps } from "../deps.ts";
-import { campaignJson } from "../present/campaign.ts";
+import { campaignJson, NOT_UNDER_WAY } from "../present/campaign.ts";
 import { ok, removed } from "../present/envelope.ts";
 import { pageRequest, pagination } from "../present/page.ts";
 import { conflict, notFound } from "../refusals.ts";
@@ -63,11 +63,11 @@ function createCampaign(app: HttpServer, { store, clock, newId, defaultChannelId
     };
     await store.campaigns.create(campaign);
     reply.code(201);
-    return ok(campaignJson(campaign));
+    return ok(campaignJson(campaign, NOT_UNDER_WAY));
   });
 }
 
-function listCampaigns(app: HttpServer, { store, clock }: BackendDeps): void {
+function listCampaigns(app: HttpServer, deps: BackendDeps): void {
   const schema = {
     tags,
     summary: "All campaigns, newest first",
@@ -76,15 +76,15 @@ function listCampaigns(app: HttpServer, { store, clock }: BackendDeps): void {
   };
   app.get("/campaigns", { schema }, async ({ query }) => {
     const request = pageRequest(query);
-    const { items, total } = await store.campaigns.list({ ...request, status: query.status ?? null });
-    const audience = draftAudiences(store, clock);
+    const { items, total } = await deps.store.campaigns.list({ ...request, status: query.status ?? null });
+    const view = campaignView(deps);
     const data = [];
-    for (const campaign of items) data.push(campaignJson(await audience(campaign)));
+    for (const campaign of items) data.push(await view(campaign));
     return { ...ok(data), pagination: pagination(request, total) };
   });
 }
 
-function readCampaign(app: HttpServer, { store, clock }: BackendDeps): void {
+function readCampaign(app: HttpServer, deps: BackendDeps): void {
   const schema = {
     tags,
     summary: "One campaign with its ledger",
@@ -92,13 +92,14 @@ function readCampaign(app: HttpServer, { store, clock }: BackendDeps): void {
     response: { 200: CampaignAnswer, ...REFUSALS },
   };
   app.get("/campaigns/:id", { schema }, async ({ params: { id } }) => {
-    const campaign = await store.campaigns.read(id);
+    const campaign = await deps.store.campaigns.read(id);
     if (campaign === null) throw notFound("Campaign", id);
-    return ok(campaignJson(await draftAudiences(store, clock)(campaign)));
+    return ok(await campaignView(deps)(campaign));
   });
 }
 
-function changeCampaign(app: HttpServer, { store, clock }: BackendDeps): void {
+function changeCampaign(app: HttpServer, deps: BackendDeps): void {
+  const { store, clock } = deps;
   const schema = {
     tags,
     summary: "Change a campaign that is still a DRAFT",
@@ -115,14 +116,16 @@ function changeCampaign(app: HttpServer, { store, clock }: BackendDeps): void {
     const change = await store.campaigns.change(id, { name, segment_id, ...content }, clock.now());
     switch (change.kind) {
       case "changed":
-        return ok(campaignJson(await draftAudiences(store, clock)(change.campaign)));
+        return ok(await campaignView(deps)(change.campaign));
       case "not_found":
         throw notFound("Campaign", id);
       case "not_draft":
         throw conflict(
           "CAMPAIGN_NOT_EDITABLE",
           "The campaign can no longer be changed",
-          `It is ${change.status}, and only a DRAFT can be changed: write a new campaign`,
+          change.status === "SCHEDULED"
+            ? "It is SCHEDULED, and only a DRAFT can be changed: unschedule it, change it, and schedule it again"
+            : `It is ${change.status}, and only a DRAFT can be changed: write a new campaign`,
         );
       default:
         return unreachable(change);
@@ -145,11 +148,13 @@ function removeCampaign(app: HttpServer, { store }: BackendDeps): void {
       case "not_found":
         throw notFound("Campaign", id);
       case "in_progress":
-        throw conflict(
-          "CAMPAIGN_IN_PROGRESS",
-          "The campaign is being sent",
-          `It is ${removal.status}: wait until it has come to its end`,
-        );
+        throw removal.status === "SCHEDULED"
+          ? conflict("CAMPAIGN_IN_PROGRESS", "The campaign is going to be sent", "It is SCHEDULED: unschedule it first")
+          : conflict(
+              "CAMPAIGN_IN_PROGRESS",
+              "The campaign is being sent",
+              `It is ${removal.status}: wait until it has come to its end, or cancel it`,
+            );
       default:
         return unreachable(removal);
     }
@@ -160,23 +165,4 @@ async function segmentWith(store: Store, id: string): Promise<Segment> {
   const segment = await store.segments.read(id);
   if (segment === null) throw notFound("Segment", id);
   return segment;
-}
-
-/**
- * Returns how to bring a campaign's `expected` up to date: of one that was never run it is what its segment has now. Each
- * segment is counted once.
- */
-function draftAudiences(store: Store, clock: Clock): (campaign: Campaign) => Promise<Campaign> {
-  const counts = new Map<string, number>();
-  return async (campaign) => {
-    if (campaign.frozen !== null) return campaign;
-    let expected = counts.get(campaign.segment_id);
-    if (expected === undefined) {
-      const segment = await store.segments.read(campaign.segment_id);
-      if (segment === null) return campaign;
-      expected = await store.segments.count(segment.rule_ast, clock.now());
-      counts.set(campaign.segment_id, expected);
-    }
-    return { ...campaign, expected };
-  };
 }

@@ -1,18 +1,17 @@
 /** Owns GET /health: whether the backend can do its work, and what it depends on. */
 import type { Clock } from "@mini-crm/core/ports/clock";
-import type { Store } from "@mini-crm/core/ports/store";
 import type { HttpServer } from "@mini-crm/runtime/http/http-server";
 import { HealthAnswer } from "@mini-crm/wire/health";
 import type { BackendDeps } from "../deps.ts";
+import { livingWorkers } from "../living-workers.ts";
 import { iso } from "../present/time.ts";
 
 /** An engine that does not answer within this time counts as out of reach. */
 const PING_TIMEOUT_MS = 2000;
-/** A worker process without a sign of life for so long counts as gone. */
-const SIGN_OF_LIFE_MS = 10_000;
 
 /** Answers 503 only where nothing can be done: without workers, everything but sending still works. */
-export function healthRoutes(app: HttpServer, { store, bus, clock, engines }: BackendDeps): void {
+export function healthRoutes(app: HttpServer, deps: BackendDeps): void {
+  const { store, bus, clock, engines } = deps;
   const schema = {
     tags: ["system"],
     summary: "Whether the service and what it depends on are there",
@@ -28,7 +27,7 @@ export function healthRoutes(app: HttpServer, { store, bus, clock, engines }: Ba
         clock,
         bus.ping().then(() => true),
       ),
-      inTime(clock, isExpanding(store, clock)),
+      inTime(clock, isExpanding(deps)),
     ]);
     reply.code(database && kafka ? 200 : 503);
     return {
@@ -44,9 +43,9 @@ export function healthRoutes(app: HttpServer, { store, bus, clock, engines }: Ba
   });
 }
 
-async function isExpanding(store: Store, clock: Clock): Promise<boolean> {
-  const signs = await store.processes.seenSince(clock.now() - SIGN_OF_LIFE_MS);
-  return signs.some(({ role, detail }) => role === "workers" && detail["jobExpander"] === "running");
+async function isExpanding(deps: BackendDeps): Promise<boolean> {
+  const workers = await livingWorkers(deps);
+  return workers.some(({ stages }) => stages["jobExpander"] === "running");
 }
 
 /** What `check` says; false where it fails or takes too long. */

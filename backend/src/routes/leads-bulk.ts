@@ -25,6 +25,11 @@ export function leadBulkRoutes(app: HttpServer, { store, clock, readLeads }: Bac
     const read = await readLeads(body instanceof Uint8Array ? body : new Uint8Array());
     if (read.kind === "refused") throw invalidInput([read.problem]);
     const counts = await store.leads.import(read.encoded, clock.now());
+    const data = { ...counts, rejected: read.rejected.length };
+    // The leads are in the store: whoever imports them need not hear that those who watch did not.
+    await store.activity.note([{ at: clock.now(), kind: "leads.imported", subject: null, data }]).catch((error: unknown) => {
+      request.log.warn({ err: error }, "An import could not be told to those who watch");
+    });
     return ok({ ...counts, rejected: read.rejected.map(rejection) });
   });
 }

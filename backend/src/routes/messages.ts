@@ -4,20 +4,21 @@ import { MessageAnswer } from "@mini-crm/wire/message";
 import { IdParams } from "@mini-crm/wire/text";
 import type { BackendDeps } from "../deps.ts";
 import { ok } from "../present/envelope.ts";
-import { messageJson } from "../present/message.ts";
+import { messageEventJson, messageJson } from "../present/message.ts";
 import { notFound } from "../refusals.ts";
 import { REFUSALS } from "./schemas.ts";
 
 export function messageRoutes(app: HttpServer, { store }: BackendDeps): void {
   const schema = {
     tags: ["delivery"],
-    summary: "One message, with its text and every time",
+    summary: "One message, with its text and all that happened to it",
     params: IdParams,
     response: { 200: MessageAnswer, ...REFUSALS },
   };
   app.get("/messages/:id", { schema }, async ({ params: { id } }) => {
     const message = await store.messages.read(id);
     if (message === null) throw notFound("Message", id);
-    return ok(messageJson(message));
+    const history = await store.messages.history(id);
+    return ok({ ...messageJson(message), history: history.map(messageEventJson) });
   });
 }

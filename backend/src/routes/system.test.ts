@@ -19,7 +19,7 @@ describe("health", () => {
     const alone = await backend.call("GET", "/health");
     expect([alone.status, alone.body.status, alone.body.services.jobExpander]).toEqual([200, "degraded", "stopped"]);
 
-    const sign = { _id: "w1", role: "workers" as const, seen_at: backend.clock.now(), detail: { jobExpander: "running" } };
+    const sign = { _id: "w1", role: "workers" as const, seen_at: backend.clock.now(), detail: { stages: { jobExpander: "running" }, channels: [] } };
     await backend.store.processes.sign(sign);
     const together = await backend.call("GET", "/health");
     expect([together.status, together.body]).toEqual([
@@ -36,7 +36,7 @@ describe("health", () => {
   test("takes a worker that was last seen more than 10 s ago as gone", async () => {
     const backend = await backendWith();
     const seen_at = backend.clock.now() - 10_500;
-    await backend.store.processes.sign({ _id: "w1", role: "workers", seen_at, detail: { jobExpander: "running" } });
+    await backend.store.processes.sign({ _id: "w1", role: "workers", seen_at, detail: { stages: { jobExpander: "running" }, channels: [] } });
     expect((await backend.call("GET", "/health")).body.services.jobExpander).toBe("stopped");
   });
 
@@ -117,6 +117,7 @@ describe("the documentation", () => {
       "/api/v1/campaigns/{id}/resume",
       "/api/v1/campaigns/{id}/run",
       "/api/v1/delivery/campaign/{id}",
+      "/api/v1/events",
       "/api/v1/leads",
       "/api/v1/leads/bulk",
       "/api/v1/leads/{id}",
@@ -125,6 +126,11 @@ describe("the documentation", () => {
       "/api/v1/segments/preview",
       "/api/v1/segments/{id}",
       "/api/v1/status",
+      "/api/v1/webhooks",
+      "/api/v1/webhooks/{id}",
+      "/api/v1/webhooks/{id}/deliveries",
+      "/api/v1/webhooks/{id}/deliveries/{delivery_id}/retry",
+      "/api/v1/webhooks/{id}/test",
       "/health",
     ]);
     for (const operations of Object.values<Record<string, { summary?: string }>>(document.paths)) {

@@ -4,11 +4,11 @@ import { success } from "./envelope.ts";
 import { PageFields, Pagination } from "./pagination.ts";
 import { Time, TimeOrNull, textUpTo } from "./text.ts";
 
-const CampaignStatusJson = Type.Enum(["DRAFT", "SCHEDULED", "RUNNING", "PAUSED", "COMPLETED", "CANCELLED", "FAILED"]);
+export const CampaignStatusJson = Type.Enum(["DRAFT", "SCHEDULED", "RUNNING", "PAUSED", "COMPLETED", "CANCELLED", "FAILED"]);
 export type CampaignStatusJson = Static<typeof CampaignStatusJson>;
 
 /** The ledger: `audience = sent + failed + skipped + uncertain + cancelled + pending`, at every moment. */
-const CampaignStats = Type.Object({
+export const CampaignStats = Type.Object({
   audience: Type.Integer({ description: "Everyone it goes to; of a DRAFT, how many its segment has now" }),
   sent: Type.Integer({ description: "Also those that were delivered and read since" }),
   failed: Type.Integer(),
@@ -73,6 +73,24 @@ const Hold = Type.Object({
   at: Time,
 });
 
+const Waiting = Type.Object({
+  kind: Type.Enum([
+    "person",
+    "schedule",
+    "workers",
+    "audience",
+    "receipts",
+    "connection",
+    "canary",
+    "quiet_hours",
+    "retry",
+    "other_campaigns",
+    "rate_limit",
+  ]),
+  until: Type.Union([Time, Type.Null()], { description: "When that ends, where it is known" }),
+  text: Type.String({ examples: ["Waits for the rate limit: 30 messages a minute, goes on at 16:15:30Z"] }),
+});
+
 export const CampaignJson = Type.Object({
   _id: Type.String(),
   name: Type.String(),
@@ -90,6 +108,11 @@ export const CampaignJson = Type.Object({
   scheduled_at: TimeOrNull,
   hold: Type.Union([Hold, Type.Null()], { description: "Why it waits for a person" }),
   stats: CampaignStats,
+  waitingFor: Type.Union([Waiting, Type.Null()], { description: "Why nothing goes out right now; null where it does" }),
+  rate_per_minute: Type.Integer({ description: "How many of its messages went out in the last minute" }),
+  estimated_done_at: Type.Union([Time, Type.Null()], {
+    description: "When its last message goes out if all goes on as now, receipts not counted; null where that cannot be said",
+  }),
   created_at: Time,
   updated_at: Time,
   started_at: TimeOrNull,
@@ -122,6 +145,28 @@ export const CampaignChangeBody = Type.Object(
     segment_id: Type.Optional(segmentId),
     message_template: Type.Optional(template),
     ...optional,
+  },
+  { additionalProperties: false },
+);
+
+export const CampaignScheduleBody = Type.Object(
+  {
+    at: Type.String({
+      maxLength: 40,
+      description: "When it starts: ISO 8601, or without an offset the time on clocks in `timezone`",
+      examples: ["2026-12-24T09:00:00Z", "2026-12-24T09:00"],
+    }),
+    timezone: Type.Optional(
+      Type.String({ maxLength: 64, description: "For an `at` without an offset", examples: ["Europe/Berlin"] }),
+    ),
+    grace_minutes: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 10_080,
+        default: 60,
+        description: "Where nothing was running at that time: how much later it may still start without asking",
+      }),
+    ),
   },
   { additionalProperties: false },
 );

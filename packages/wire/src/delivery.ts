@@ -16,14 +16,14 @@ export const StatusBreakdown = Type.Object({
 });
 export type StatusBreakdown = Static<typeof StatusBreakdown>;
 
-export const DeliveryQuery = Type.Object(
-  {
-    ...PageFields,
-    status: Type.Optional(MessageStatusJson),
-    code: Type.Optional(Type.String({ maxLength: 100, description: "Only with this reason, such as opted_out or 131026" })),
-  },
-  { additionalProperties: false },
-);
+const FilterFields = {
+  status: Type.Optional(MessageStatusJson),
+  code: Type.Optional(
+    Type.String({ minLength: 1, maxLength: 100, description: "Only with this reason, such as opted_out or 131026" }),
+  ),
+};
+export const DeliveryQuery = Type.Object({ ...PageFields, ...FilterFields }, { additionalProperties: false });
+export const ExportQuery = Type.Object(FilterFields, { additionalProperties: false });
 
 export const DeliveryAnswer = success(
   Type.Object({

@@ -37,7 +37,24 @@ export const MessageJson = Type.Object({
   delivered_at: TimeOrNull,
   read_at: TimeOrNull,
   settled_at: Type.Union([Time, Type.Null()], { description: "When it became FAILED, SKIPPED, CANCELLED or UNCERTAIN" }),
+  replied_at: Type.Union([Time, Type.Null()], { description: "When the recipient first answered" }),
+  opted_out_at: Type.Union([Time, Type.Null()], { description: "When the recipient first answered with a STOP" }),
 });
 export type MessageJson = Static<typeof MessageJson>;
 
-export const MessageAnswer = success(MessageJson);
+const MessageEventJson = Type.Object({
+  at: Time,
+  status: Type.Union([MessageStatusJson, Type.Literal("RETRIED")], { description: "RETRIED: a person had it tried again" }),
+  attempt: Type.Integer(),
+  code: TextOrNull,
+  reason: TextOrNull,
+  provider_id: TextOrNull,
+});
+export type MessageEventJson = Static<typeof MessageEventJson>;
+
+export const MessageAnswer = success(
+  Type.Object({
+    ...MessageJson.properties,
+    history: Type.Array(MessageEventJson, { description: "What happened to it, in that order" }),
+  }),
+);

@@ -61,6 +61,7 @@ export function embeddedBus(options: EmbeddedBusOptions): EventBus {
       };
     },
     lag: (topic, group) => database.call("read", "lagOf", topic, group),
+    lags: (topic) => database.call("read", "lagsOf", topic),
     deadLetters: async (topic, limit) =>
       (await database.call("read", "deadLetters", topic, limit)).map(({ key, value }) => {
         const dead = value as { value: unknown; reason: string };

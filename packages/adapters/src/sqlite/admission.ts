@@ -50,7 +50,7 @@ function admitOf(
   let room = use === null || request.rate === null ? Number.POSITIVE_INFINITY : request.rate.messages - use.used;
   const leadIds = asking.map(({ leadId }) => leadId);
   const hasOptedOut = optedOutAmong(connection, leadIds);
-  const hasHadEnough = cappedAmong(connection, campaign, leadIds, request.now);
+  const hasHadEnough = cappedAmong(connection, campaign._id, campaign.options.frequency_cap, leadIds, request.now);
   let admitted = 0;
   for (const message of asking) {
     if (hasOptedOut.has(message.leadId)) {
@@ -104,28 +104,33 @@ function optedOutAmong(connection: Connection, leadIds: readonly string[]): Set<
 const DAY_MS = 86_400_000;
 
 /** Those who have had as many messages of other campaigns in the last days as this one's cap allows. */
-function cappedAmong(connection: Connection, campaign: Campaign, leadIds: readonly string[], now: Instant): Set<string> {
-  const cap = campaign.options.frequency_cap;
-  if (cap === null) return new Set();
+export function cappedAmong(
+  connection: Connection,
+  campaignId: string,
+  cap: FrequencyCap | null,
+  leadIds: readonly string[],
+  now: Instant,
+): Set<string> {
+  if (cap === null || leadIds.length === 0) return new Set();
   const rows = connection.all(
     `SELECT m.lead_id ${messagesOfLate("json_each(?) AS asked", "asked.value")} AND c._id <> ?
      GROUP BY m.lead_id HAVING count(*) >= ?`,
     JSON.stringify(leadIds),
     ...since(cap, now),
-    campaign._id,
+    campaignId,
     cap.messages,
   );
   return new Set(rows.map((row) => text(row, "lead_id")));
 }
 
 /** The messages of every campaign to the leads of `source` since a moment, which is two parameters. Those that failed count not. */
-export function messagesOfLate(source: string, leadId: string): string {
+function messagesOfLate(source: string, leadId: string): string {
   return `FROM ${source} CROSS JOIN campaign AS c CROSS JOIN message AS m ON m.campaign_id = c._id AND m.lead_id = ${leadId}
     WHERE c.started_at IS NOT NULL AND (c.completed_at IS NULL OR c.completed_at > ?) AND m.sending_at > ?
       AND m.status IN ('SENDING', 'UNCERTAIN', 'SENT', 'DELIVERED', 'READ')`;
 }
 
-export function since(cap: FrequencyCap, now: Instant): [Instant, Instant] {
+function since(cap: FrequencyCap, now: Instant): [Instant, Instant] {
   const at = now - cap.days * DAY_MS;
   return [at, at];
 }

@@ -94,7 +94,16 @@ export function campaignVerbs(connection: Connection) {
         if (known.status === "RUNNING" || known.status === "PAUSED" || known.status === "SCHEDULED") {
           return { kind: "in_progress", status: known.status };
         }
-        for (const table of ["message_text", "message_event", "message", "message_window", "campaign_count"]) {
+        for (const table of [
+          "message_text",
+          "message_event",
+          "message",
+          "message_window",
+          "campaign_count",
+          "campaign_reaction",
+          "preflight",
+          "test_message",
+        ]) {
           connection.run(`DELETE FROM ${table} WHERE campaign_id = ?`, id);
         }
         connection.run("DELETE FROM campaign WHERE _id = ?", id);

@@ -17,6 +17,8 @@ export interface Connection {
   run(sql: string, ...params: SQLInputValue[]): number;
   /** Runs `work` in one transaction that no other writer can come between; rolls back where it throws. */
   transaction<T>(work: () => T, durability?: Durability): T;
+  /** Runs `work`, which only reads, on one moment of the database, whatever others commit meanwhile. */
+  snapshot<T>(work: () => T): T;
   close(): void;
 }
 
@@ -73,6 +75,14 @@ export function openConnection(file: string, access: "read-write" | "read-only")
         throw error;
       } finally {
         if (durability === "soon") db.exec("PRAGMA synchronous = FULL");
+      }
+    },
+    snapshot(work) {
+      db.exec("BEGIN");
+      try {
+        return work();
+      } finally {
+        if (db.isTransaction) db.exec("COMMIT");
       }
     },
     close: () => db.close(),

@@ -1,4 +1,5 @@
 /** Owns the counters of the ledger: where a campaign's messages stand, window by window, always equal to the rows. */
+import type { LedgerAudit, WindowCount } from "@mini-crm/core/campaign/audit";
 import type { FrozenRun, FrozenVariant, MessageCounts } from "@mini-crm/core/campaign/campaign";
 import { noMessages } from "@mini-crm/core/campaign/campaign";
 import { variantOf } from "@mini-crm/core/campaign/variant";
@@ -168,25 +169,43 @@ export function ledgerCounts(connection: Connection, campaignId: string): Ledger
     .map(ledgerCountOf);
 }
 
-/** The same counted from the rows. */
-export function countRows(connection: Connection, campaignId: string): LedgerCount[] {
+/** The counters window by window, and the same counted from the rows. The caller holds the moment: see `snapshot`. */
+export function auditOf(connection: Connection, campaignId: string): LedgerAudit {
+  const counters = connection
+    .all("SELECT window, status, code, variant, messages FROM campaign_count WHERE campaign_id = ? AND messages <> 0", campaignId)
+    .map((row): WindowCount => ({ window: text(row, "window"), ...ledgerCountOf(row) }));
   const variants = variantsOf(connection, campaignId);
-  const counts = new Map<string, LedgerCount>();
+  // Rows that no window holds would be found in the first.
+  const windows = [...new Set(["", ...windowsOf(connection, campaignId)])];
+  const rows = windows.flatMap((window, index) => {
+    return countRows(connection, campaignId, variants, { window, end: windows[index + 1] ?? AFTER_ALL_LEADS });
+  });
+  return { counters, rows };
+}
+
+function countRows(
+  connection: Connection,
+  campaignId: string,
+  variants: readonly FrozenVariant[],
+  { window, end }: { window: string; end: string },
+): WindowCount[] {
+  const counts = new Map<string, WindowCount>();
   // Without variants the rows can be counted where they are.
   const select =
     variants.length > 1
-      ? "SELECT status, code, lead_id, 1 AS messages FROM message WHERE campaign_id = ?"
-      : "SELECT status, code, '' AS lead_id, count(*) AS messages FROM message WHERE campaign_id = ? GROUP BY status, code";
-  for (const row of connection.iterate(select, campaignId)) {
+      ? "SELECT status, code, lead_id, 1 AS messages FROM message WHERE campaign_id = ? AND lead_id > ? AND lead_id <= ?"
+      : `SELECT status, code, '' AS lead_id, count(*) AS messages FROM message
+         WHERE campaign_id = ? AND lead_id > ? AND lead_id <= ? GROUP BY status, code`;
+  for (const row of connection.iterate(select, campaignId, window, end)) {
     const status = text(row, "status") as MessageStatus;
     const code = needsReason(status) ? textOrNull(row, "code") : null;
     const variant = hasLeft(status) ? variantOf(variants, messageId(campaignId, text(row, "lead_id"))) : 0;
     const key = `${status} ${code ?? ""} ${variant}`;
     const known = counts.get(key);
-    if (known === undefined) counts.set(key, { status, code, variant, messages: number(row, "messages") });
+    if (known === undefined) counts.set(key, { window, status, code, variant, messages: number(row, "messages") });
     else known.messages += number(row, "messages");
   }
-  return [...counts.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, count]) => count);
+  return [...counts.values()];
 }
 
 function ledgerCountOf(row: Row): LedgerCount {

@@ -26,8 +26,17 @@ type Thread = Piscina<Call | string, Answer>;
 const CALLS_AHEAD = 64;
 
 /** Opens, and where needed creates, the database in `file`; rejects with an `AppError` where it cannot. */
-export async function openDatabase(file: string): Promise<Database> {
-  const write = startThread({ file, access: "read-write" });
+export function openDatabase(file: string): Promise<Database> {
+  return open(file, "read-write");
+}
+
+/** Opens the database in `file` as it is, also beside a process that works on it: whatever would change it fails. */
+export function openDatabaseToRead(file: string): Promise<Database> {
+  return open(file, "read-only");
+}
+
+async function open(file: string, access: ThreadData["access"]): Promise<Database> {
+  const write = startThread({ file, access });
   try {
     await ask(write, { verb: "ping", args: [] }); // The schema stands before anybody reads.
   } catch (error) {

@@ -2,12 +2,13 @@
 import { type Campaign, endingOf, isComplete } from "@mini-crm/core/campaign/campaign";
 import type { TopicEvent } from "@mini-crm/core/event/topics";
 import type { StepResult, StepTable } from "@mini-crm/core/ports/steps";
+import { inAudience, lastLeadOf, UNREACHABLE, UNREACHABLE_BECAUSE } from "./audience.ts";
+import { noteCampaign } from "./activity.ts";
 import { readCampaign } from "./campaigns.ts";
-import { type Connection, number, text, textOrNull } from "./connection.ts";
+import { type Connection, textOrNull } from "./connection.ts";
 import { AFTER_ALL_LEADS, countChanges } from "./counters.ts";
 import { endNext } from "./ending.ts";
 import { jobOf, type Stepped, windowOf } from "./raised.ts";
-import { compileRule } from "./rule-query.ts";
 
 type ExpandInput = StepTable["expand"]["input"];
 
@@ -54,7 +55,7 @@ function expandedToOf(connection: Connection, campaignId: string): string | null
 /** Writes the window behind `input.after` down. */
 function expandOn(connection: Connection, campaign: Campaign, cutoff: number, input: ExpandInput): Stepped<StepResult<"expand">> {
   const after = input.after ?? "";
-  const end = windowEnd(connection, after, cutoff, input.leadsPerWindow);
+  const end = lastLeadOf(connection, after, cutoff, input.leadsPerWindow);
   const upTo = end ?? AFTER_ALL_LEADS;
   connection.run("INSERT INTO message_window (campaign_id, after) VALUES (?, ?)", campaign._id, after);
   const { written, pending } = writeRows(connection, campaign, after, upTo, input.now);
@@ -70,14 +71,6 @@ function expandOn(connection: Connection, campaign: Campaign, cutoff: number, in
   return { result: { kind: "expanded", written, last: end === null }, raised };
 }
 
-/** The last lead of the window that begins after `after`; null where the window reaches the last lead of all. */
-function windowEnd(connection: Connection, after: string, cutoff: number, leads: number): string | null {
-  const row = connection.get("SELECT _id FROM lead WHERE _id > ? ORDER BY _id LIMIT 1 OFFSET ?", after, leads - 1);
-  if (row === undefined) return null;
-  const created = connection.get("SELECT created_at FROM lead WHERE _id = ?", text(row, "_id"));
-  return created !== undefined && number(created, "created_at") > cutoff ? null : text(row, "_id");
-}
-
 /**
  * Writes the rows of a window; who cannot be written to gets a row that says why. Answers how many it wrote, and how many of
  * them are pending. Those who cannot be written to have an index of their own, so that the many are one plain insert.
@@ -91,12 +84,12 @@ function writeRows(
 ): { written: number; pending: number } {
   const { frozen } = campaign;
   if (frozen === null) throw new Error("A campaign that runs has no frozen rule");
-  const rule = compileRule(frozen.rule, frozen.cutoff);
-  const audience = `FROM lead WHERE lead._id > ? AND lead._id <= ? AND lead.created_at <= ? AND (${rule.sql})`;
-  const bounds = [after, upTo, frozen.cutoff, ...rule.params];
+  const matching = inAudience(frozen);
+  const audience = `FROM lead WHERE lead._id > ? AND lead._id <= ? AND ${matching.sql}`;
+  const bounds = [after, upTo, ...matching.params];
   const reachable = connection.run(
     `INSERT INTO message (campaign_id, lead_id, status, phone, attempt, created_at)
-     SELECT ?, lead._id, 'PENDING', lead.phones ->> 0, 0, ? ${audience} AND NOT (lead.consent = 'opted_out' OR lead.phones = '[]')`,
+     SELECT ?, lead._id, 'PENDING', lead.phones ->> 0, 0, ? ${audience} AND NOT ${UNREACHABLE}`,
     campaign._id,
     now,
     ...bounds,
@@ -104,11 +97,11 @@ function writeRows(
   const changes = countChanges(connection);
   changes.movedMany(campaign._id, after, null, { status: "PENDING" }, reachable);
   let skipped = 0;
-  for (const { code, reason, condition } of UNREACHABLE) {
+  for (const { code, reason, condition } of UNREACHABLE_BECAUSE) {
     const written = connection.run(
       `INSERT INTO message (campaign_id, lead_id, status, phone, attempt, code, reason, created_at, settled_at)
        SELECT ?, lead._id, 'SKIPPED', lead.phones ->> 0, 0, ?, ?, ?, ?
-       ${audience} AND (lead.consent = 'opted_out' OR lead.phones = '[]') AND ${condition}`,
+       ${audience} AND ${UNREACHABLE} AND ${condition}`,
       campaign._id,
       code,
       reason,
@@ -125,11 +118,6 @@ function writeRows(
   changes.write();
   return { written: reachable + skipped, pending: reachable - duplicates };
 }
-
-const UNREACHABLE = [
-  { code: "opted_out", reason: "Does not want messages", condition: "lead.consent = 'opted_out'" },
-  { code: "no_phone", reason: "Has no phone number", condition: "lead.consent <> 'opted_out'" },
-] as const;
 
 /** Of several leads with one number, only the oldest in the audience is written to. Only marked leads can be among them. */
 function skipDuplicateNumbers(connection: Connection, campaignId: string, after: string, upTo: string, now: number): number {
@@ -155,4 +143,5 @@ function finish(connection: Connection, campaignId: string, input: ExpandInput):
   const campaign = readCampaign(connection, campaignId);
   if (campaign === null || !isComplete(campaign, input.now, Number.POSITIVE_INFINITY)) return;
   connection.run("UPDATE campaign SET status = 'COMPLETED', completed_at = ? WHERE _id = ?", input.now, campaignId);
+  noteCampaign(connection, "campaign.completed", campaignId, input.now);
 }

@@ -9,10 +9,11 @@ import type { MessageKey } from "./raised.ts";
 export function noteMessageEvent(
   connection: Connection,
   key: MessageKey,
-  event: { at: Instant; status: MessageEvent["status"]; attempt: number; code: string | null; reason: string | null },
+  event: Omit<MessageEvent, "provider_id"> & { provider_id?: string | null },
 ): void {
   connection.run(
-    "INSERT INTO message_event (campaign_id, lead_id, at, status, attempt, code, reason) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    `INSERT INTO message_event (campaign_id, lead_id, at, status, attempt, code, reason, provider_id)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     key.campaignId,
     key.leadId,
     event.at,
@@ -20,7 +21,26 @@ export function noteMessageEvent(
     event.attempt,
     event.code,
     event.reason,
+    event.provider_id ?? null,
   );
+}
+
+/** Notes what a message's row says of its last try, before the row begins anew. */
+export function keepHistory(connection: Connection, key: MessageKey, row: Row): void {
+  for (const event of inRow(row)) if (event.status !== "PENDING") noteMessageEvent(connection, key, event);
+}
+
+/** When a person last had a message tried again, and whether nobody knew then if it had gone out; null where nobody has. */
+export function lastRetry(connection: Connection, key: MessageKey): { at: Instant; wasUncertain: boolean } | null {
+  const row = connection.get(
+    `SELECT at, (SELECT status FROM message_event AS before
+       WHERE before.campaign_id = e.campaign_id AND before.lead_id = e.lead_id AND before.rowid < e.rowid
+         AND before.status IN ('FAILED', 'UNCERTAIN', 'SKIPPED') ORDER BY before.rowid DESC LIMIT 1) AS ended
+     FROM message_event AS e WHERE e.campaign_id = ? AND e.lead_id = ? AND e.status = 'RETRIED' ORDER BY e.rowid DESC LIMIT 1`,
+    key.campaignId,
+    key.leadId,
+  );
+  return row === undefined ? null : { at: number(row, "at"), wasUncertain: row["ended"] === "UNCERTAIN" };
 }
 
 export function historyOf(connection: Connection, id: string): MessageEvent[] {
@@ -37,22 +57,24 @@ export function historyOf(connection: Connection, id: string): MessageEvent[] {
         attempt: number(event, "attempt"),
         code: textOrNull(event, "code"),
         reason: textOrNull(event, "reason"),
-        provider_id: null,
+        provider_id: textOrNull(event, "provider_id"),
       };
     });
-  // What is noted at the same moment came of what the row says of that moment.
-  return [...inRow(row), ...noted].sort((a, b) => a.at - b.at || rankOf(a) - rankOf(b));
+  return [...inRow(row), ...noted].sort((a, b) => a.at - b.at || a.attempt - b.attempt || rankOf(a) - rankOf(b));
 }
 
+/** What comes of what, where one moment holds several. */
 const ORDER: readonly MessageEvent["status"][] = [
   "PENDING",
-  "RETRIED",
   "SENDING",
   "UNCERTAIN",
   "SENT",
   "FAILED",
   "DELIVERED",
   "READ",
+  "SKIPPED",
+  "CANCELLED",
+  "RETRIED",
 ];
 
 function rankOf({ status }: MessageEvent): number {

@@ -1,14 +1,13 @@
 /** Owns how a campaign's messages are read in pages: the counters say how many each window holds, so pages skip whole windows. */
-import type { Message } from "@mini-crm/core/message/message";
-import type { MessageFilter, Page, PageRequest } from "@mini-crm/core/ports/store";
-import { type Connection, number, text } from "./connection.ts";
+import type { Message, MessageStatus } from "@mini-crm/core/message/message";
+import type { MessageFilter, NamedMessage, Page, PageRequest } from "@mini-crm/core/ports/store";
+import { type Connection, number, type Row, text, textOrNull } from "./connection.ts";
 import { variantsOf, windowBehind, windowEnd } from "./counters.ts";
-import { messageOf, SELECT_MESSAGE } from "./message-rows.ts";
-
-type Filtered = { sql: string; params: string[] };
+import { messageOf } from "./message-rows.ts";
 
 export function pageOfMessages(connection: Connection, campaignId: string, request: PageRequest & MessageFilter): Page<Message> {
-  const windows = windowsWith(connection, campaignId, request);
+  const filter = withStatus(connection, campaignId, request);
+  const windows = windowsWith(connection, campaignId, filter);
   const total = windows.reduce((sum, { messages }) => sum + messages, 0);
   let skip = (request.page - 1) * request.limit;
   const items: Message[] = [];
@@ -18,22 +17,54 @@ export function pageOfMessages(connection: Connection, campaignId: string, reque
       skip -= messages;
       continue;
     }
-    const filter = filterOf(request);
-    const rows = connection.all(
-      `${SELECT_MESSAGE} WHERE m.campaign_id = ? AND m.lead_id > ? AND m.lead_id <= ? AND ${filter.sql}
-       ORDER BY m.lead_id LIMIT ? OFFSET ?`,
-      campaignId,
-      window,
-      windowEnd(connection, campaignId, window),
-      ...filter.params,
-      request.limit - items.length,
-      skip,
-    );
-    for (const row of rows) items.push(messageOf(row, variants));
+    const part = { after: window, window, limit: request.limit - items.length, skip };
+    for (const row of readRows(connection, campaignId, filter, part)) items.push(messageOf(row, variants));
     if (items.length >= request.limit) break;
     skip = 0;
   }
   return { items, total };
+}
+
+/** Reads on behind the message to the lead `after`, through windows that hold what is looked for. */
+export function messagesBehind(
+  connection: Connection,
+  campaignId: string,
+  request: MessageFilter & { after: string | null; limit: number },
+): NamedMessage[] {
+  const after = request.after ?? "";
+  const first = windowBehind(connection, campaignId, after);
+  const variants = variantsOf(connection, campaignId);
+  const items: NamedMessage[] = [];
+  const filter = withStatus(connection, campaignId, request);
+  for (const { window } of windowsWith(connection, campaignId, filter)) {
+    if (window < first) continue;
+    const part = { after: after > window ? after : window, window, limit: request.limit - items.length, skip: 0 };
+    for (const row of readRows(connection, campaignId, filter, part)) {
+      items.push({ ...messageOf(row, variants), name: textOrNull(row, "name") });
+    }
+    if (items.length >= request.limit) break;
+  }
+  return items;
+}
+
+const SETTLED: ReadonlySet<string> = new Set<MessageStatus>(["FAILED", "SKIPPED", "CANCELLED", "UNCERTAIN"]);
+
+/** What a filter means in SQL; of those that are settled it says so, because they have an index. */
+function conditionOf({ status, code }: MessageFilter): string {
+  const ofStatus = status === null ? "? IS NULL" : `status = ?${SETTLED.has(status) ? " AND settled_at IS NOT NULL" : ""}`;
+  return `${ofStatus} AND ${code === null ? "? IS NULL" : "code = ?"}`;
+}
+
+/** A reason that only one status has is asked for together with it. */
+function withStatus(connection: Connection, campaignId: string, filter: MessageFilter): MessageFilter {
+  if (filter.status !== null || filter.code === null) return filter;
+  const rows = connection.all(
+    "SELECT DISTINCT status FROM campaign_count WHERE campaign_id = ? AND code = ? AND messages > 0",
+    campaignId,
+    filter.code,
+  );
+  const [only, another] = rows.map((row) => text(row, "status") as MessageStatus);
+  return only === undefined || another !== undefined ? filter : { ...filter, status: only };
 }
 
 /** The windows with messages that pass the filter, and how many. */
@@ -49,43 +80,28 @@ function windowsWith(connection: Connection, campaignId: string, { status, code 
   return rows.map((row) => ({ window: text(row, "window"), messages: number(row, "messages") }));
 }
 
-/** Reads on behind the message to the lead `after`, through windows that hold what is looked for. */
-export function messagesBehind(
+/** Messages of one window that pass the filter, with texts and names, which only those that are answered are asked for. */
+function readRows(
   connection: Connection,
   campaignId: string,
-  request: MessageFilter & { after: string | null; limit: number },
-): Message[] {
-  const after = request.after ?? "";
-  const first = windowBehind(connection, campaignId, after);
-  const filter = filterOf(request);
-  const variants = variantsOf(connection, campaignId);
-  const items: Message[] = [];
-  for (const { window } of windowsWith(connection, campaignId, request)) {
-    if (window < first) continue;
-    const rows = connection.all(
-      `${SELECT_MESSAGE} WHERE m.campaign_id = ? AND m.lead_id > ? AND m.lead_id <= ? AND ${filter.sql} ORDER BY m.lead_id LIMIT ?`,
-      campaignId,
-      after > window ? after : window,
-      windowEnd(connection, campaignId, window),
-      ...filter.params,
-      request.limit - items.length,
-    );
-    for (const row of rows) items.push(messageOf(row, variants));
-    if (items.length >= request.limit) break;
-  }
-  return items;
-}
-
-function filterOf({ status, code }: MessageFilter): Filtered {
-  const conditions = ["TRUE"];
-  const params: string[] = [];
-  if (status !== null) {
-    conditions.push("m.status = ?");
-    params.push(status);
-  }
-  if (code !== null) {
-    conditions.push("m.code = ?");
-    params.push(code);
-  }
-  return { sql: conditions.join(" AND "), params };
+  filter: MessageFilter,
+  part: { after: string; window: string; limit: number; skip: number },
+): Row[] {
+  return connection.all(
+    `SELECT m.*, t.text AS text, l.name AS name
+     FROM (
+       SELECT * FROM message
+       WHERE campaign_id = ? AND lead_id > ? AND lead_id <= ? AND ${conditionOf(filter)}
+       ORDER BY lead_id LIMIT ? OFFSET ?) AS m
+     LEFT JOIN message_text AS t ON t.campaign_id = m.campaign_id AND t.lead_id = m.lead_id
+     LEFT JOIN lead AS l ON l._id = m.lead_id
+     ORDER BY m.lead_id`,
+    campaignId,
+    part.after,
+    windowEnd(connection, campaignId, part.window),
+    filter.status,
+    filter.code,
+    part.limit,
+    part.skip,
+  );
 }

@@ -30,5 +30,7 @@ export function messageOf(row: Row, variants: Parameters<typeof variantOf>[0]): 
     delivered_at: numberOrNull(row, "delivered_at"),
     read_at: numberOrNull(row, "read_at"),
     settled_at: numberOrNull(row, "settled_at"),
+    replied_at: numberOrNull(row, "replied_at"),
+    opted_out_at: numberOrNull(row, "opted_out_at"),
   };
 }

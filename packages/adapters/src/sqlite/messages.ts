@@ -1,25 +1,31 @@
 /** Owns the verbs on messages: claim, admit, and reading the ledger's rows. */
+import type { LedgerAudit } from "@mini-crm/core/campaign/audit";
 import type { Instant } from "@mini-crm/core/instant";
 import { type Message, type MessageEvent, parseMessageId } from "@mini-crm/core/message/message";
+import type { RetryChoice } from "@mini-crm/core/ports/steps";
 import type {
   Admission,
   LedgerCount,
   MessageFilter,
   MessageStore,
+  NamedMessage,
   Page,
   PageRequest,
   RateLimit,
 } from "@mini-crm/core/ports/store";
 import { admit } from "./admission.ts";
+import { ahead } from "./ahead.ts";
 import { claim, type RawClaim } from "./claim.ts";
 import { type Connection, number, text } from "./connection.ts";
-import { countRows, ledgerCounts, variantsOf } from "./counters.ts";
+import { auditOf, ledgerCounts, variantsOf } from "./counters.ts";
 import { historyOf } from "./message-events.ts";
 import { messagesBehind, pageOfMessages } from "./message-pages.ts";
 import { messageOf, SELECT_MESSAGE } from "./message-rows.ts";
 import { rateUse, sentSince } from "./rate.ts";
+import { retryable } from "./retry.ts";
 
 type ClaimRequest = Parameters<MessageStore["claim"]>[0];
+type Retryable = Awaited<ReturnType<MessageStore["retryable"]>>;
 type AdmitRequest = Parameters<MessageStore["admit"]>[0];
 
 export function messageVerbs(connection: Connection) {
@@ -36,19 +42,25 @@ export function messageVerbs(connection: Connection) {
     },
 
     messagesOfCampaign: (campaignId: string, request: PageRequest & MessageFilter): Page<Message> =>
-      pageOfMessages(connection, campaignId, request),
-    nextMessages: (campaignId: string, request: MessageFilter & { after: string | null; limit: number }): Message[] =>
-      messagesBehind(connection, campaignId, request),
+      connection.snapshot(() => pageOfMessages(connection, campaignId, request)),
+    nextMessages: (campaignId: string, request: MessageFilter & { after: string | null; limit: number }): NamedMessage[] =>
+      connection.snapshot(() => messagesBehind(connection, campaignId, request)),
     messageHistory: (id: string): MessageEvent[] => historyOf(connection, id),
     ledgerCounts: (campaignId: string): LedgerCount[] => ledgerCounts(connection, campaignId),
-    countRows: (campaignId: string): LedgerCount[] => countRows(connection, campaignId),
-    nextDue: (campaignId: string): { due_at: Instant; code: string } | null => {
+    auditLedger: (campaignId: string): LedgerAudit => connection.snapshot(() => auditOf(connection, campaignId)),
+    retryable: (campaignId: string, choice: RetryChoice, now: Instant): Retryable =>
+      connection.snapshot(() => retryable(connection, campaignId, choice, now)),
+    nextDue: (campaignId: string): { due_at: Instant; code: string; last_due_at: Instant } | null => {
       const row = connection.get(
-        "SELECT due_at, code FROM message WHERE campaign_id = ? AND due_at IS NOT NULL ORDER BY due_at LIMIT 1",
+        `SELECT due_at, code,
+           (SELECT max(due_at) FROM message WHERE campaign_id = ?1 AND due_at IS NOT NULL) AS last_due_at
+         FROM message WHERE campaign_id = ?1 AND due_at IS NOT NULL ORDER BY due_at LIMIT 1`,
         campaignId,
       );
-      return row === undefined ? null : { due_at: number(row, "due_at"), code: text(row, "code") };
+      if (row === undefined) return null;
+      return { due_at: number(row, "due_at"), code: text(row, "code"), last_due_at: number(row, "last_due_at") };
     },
+    messagesAhead: (campaignId: string, now: Instant) => ahead(connection, campaignId, now),
     sentSince: (campaignId: string, since: Instant): number => sentSince(connection, campaignId, since),
 
     /** Looked up campaign by campaign: an index by lead would cost every expansion what this rare question saves. */

@@ -78,6 +78,7 @@ function writeSent(
 ): boolean {
   const written = connection.run(
     `UPDATE message SET status = ?, provider_id = ?, sent_at = coalesce(sent_at, ?),
+      settled_at = CASE ?1 WHEN 'FAILED' THEN settled_at END,
       code = CASE ?1 WHEN 'FAILED' THEN code END, reason = CASE ?1 WHEN 'FAILED' THEN reason END
      WHERE campaign_id = ? AND lead_id = ? AND status = ?`,
     to,

@@ -31,6 +31,7 @@ export function processVerbs(connection: Connection) {
         connection.run("UPDATE event_offset SET owner = NULL, owned_until = NULL WHERE owner = ?", id);
         // Their leases have ended; the next `recover` says what that means for each.
         connection.run("UPDATE claim SET until = ? WHERE until > ? AND worker = ?", now, now, id);
+        connection.run("UPDATE test_message SET lease_until = ? WHERE lease_until > ? AND worker = ?", now, now, id);
       }),
 
     processesSince: (since: Instant): ProcessSign[] =>

@@ -4,11 +4,13 @@ import type { StatusEvent } from "@mini-crm/core/event/topics";
 import type { Instant } from "@mini-crm/core/instant";
 import { afterReceipt, type MessageStatus, parseMessageId } from "@mini-crm/core/message/message";
 import type { StepResult } from "@mini-crm/core/ports/steps";
+import { noteCampaign } from "./activity.ts";
 import { readCampaign } from "./campaigns.ts";
 import { type Connection, number, text, textOrNull } from "./connection.ts";
 import { type CountChanges, countChanges } from "./counters.ts";
-import { noteMessageEvent } from "./message-events.ts";
+import { lastRetry, noteMessageEvent } from "./message-events.ts";
 import type { Input, MessageKey, Stepped } from "./raised.ts";
+import { applyTestReceipt } from "./test-messages.ts";
 
 export function fold(connection: Connection, input: Input<"fold">): Stepped<StepResult<"fold">> {
   const changes = countChanges(connection);
@@ -16,7 +18,10 @@ export function fold(connection: Connection, input: Input<"fold">): Stepped<Step
   let moved = 0;
   for (const receipt of input.receipts) {
     const key = parseMessageId(receipt.message_id);
-    if (key === null) continue;
+    if (key === null) {
+      applyTestReceipt(connection, receipt);
+      continue;
+    }
     touched.add(key.campaignId);
     if (applyReceipt(connection, key, receipt, changes)) moved += 1;
   }
@@ -35,11 +40,11 @@ function applyReceipt(connection: Connection, key: MessageKey, event: StatusEven
     return true;
   }
   const row = connection.get(
-    "SELECT status, code, attempt FROM message WHERE campaign_id = ? AND lead_id = ?",
+    "SELECT status, code, attempt, tries_from FROM message WHERE campaign_id = ? AND lead_id = ?",
     key.campaignId,
     key.leadId,
   );
-  if (row === undefined) return false;
+  if (row === undefined || (number(row, "tries_from") > 0 && isOvertaken(connection, key, event))) return false;
   const from = { status: text(row, "status") as MessageStatus, code: textOrNull(row, "code") };
   const next = afterReceipt(from.status, receipt);
   writeReceipt(connection, key, from.status, next, event);
@@ -47,6 +52,16 @@ function applyReceipt(connection: Connection, key: MessageKey, event: StatusEven
   if (next === "FAILED") noteMessageEvent(connection, key, { ...event, status: next, attempt: number(row, "attempt") });
   changes.moved(key.campaignId, key.leadId, from, { status: next, code: next === "FAILED" ? event.code : null });
   return true;
+}
+
+/**
+ * Tells whether a receipt speaks of a try that a person has replaced by another, and has nothing new to say: that it failed, or
+ * that it was sent where that was known. That it reached the recipient always counts, because then nobody needs to send again.
+ */
+function isOvertaken(connection: Connection, key: MessageKey, { status, at }: StatusEvent): boolean {
+  if (status !== "FAILED" && status !== "SENT") return false;
+  const retry = lastRetry(connection, key);
+  return retry !== null && at < retry.at && (status === "FAILED" || !retry.wasUncertain);
 }
 
 /** Writes a receipt's time and reason, where the message's status is `from`. */
@@ -101,6 +116,7 @@ export function completeThoseDone(
       at.now,
       id,
     );
+    noteCampaign(connection, "campaign.completed", id, at.now);
     completed.push(id);
   }
   return completed;

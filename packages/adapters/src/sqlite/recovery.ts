@@ -3,12 +3,14 @@ import type { TopicEvent } from "@mini-crm/core/event/topics";
 import { messageId } from "@mini-crm/core/message/message";
 import type { SendOutcome } from "@mini-crm/core/message/outcome";
 import type { StepResult } from "@mini-crm/core/ports/steps";
+import { noteProgress } from "./activity.ts";
 import { lookAtCampaigns } from "./autopilot.ts";
 import { type Connection, number, type Row, text } from "./connection.ts";
 import { type CountChanges, countChanges } from "./counters.ts";
 import { writeOutcome } from "./outcomes.ts";
 import { type Input, type Stepped, statusEventOf, windowOf } from "./raised.ts";
 import { completeThoseDone } from "./receipts.ts";
+import { endTests } from "./test-messages.ts";
 
 export function recover(connection: Connection, input: Input<"recover">): Stepped<StepResult<"recover">> {
   const changes = countChanges(connection);
@@ -17,6 +19,7 @@ export function recover(connection: Connection, input: Input<"recover">): Steppe
   const { freed, uncertain } = endClaims(connection, input, changes, spans, raised);
   const due = wakeDue(connection, input, changes, spans);
   changes.write();
+  endTests(connection, input.now);
   for (const { campaignId, first, last, messages } of spans.all()) {
     const window = windowOf(connection, campaignId, justBefore(first), last, messages);
     if (window !== null) raised.push(window);
@@ -24,6 +27,7 @@ export function recover(connection: Connection, input: Input<"recover">): Steppe
   raised.push(...lookAtCampaigns(connection, input));
   const running = connection.all("SELECT _id FROM campaign WHERE status = 'RUNNING'").map((row) => text(row, "_id"));
   const completed = completeThoseDone(connection, running, input);
+  noteProgress(connection, input.now);
   return { result: { freed, uncertain, due, completed }, raised };
 }
 

@@ -1,48 +1,65 @@
-/** Owns the step `retry` on SQLite: messages that a person chose are tried again. */
-import { endingOf } from "@mini-crm/core/campaign/campaign";
+/** Owns how messages that a person chose are tried again on SQLite: the step `retry`, and the count that is shown before. */
 import { transition } from "@mini-crm/core/campaign/lifecycle";
+import type { Instant } from "@mini-crm/core/instant";
 import type { MessageStatus } from "@mini-crm/core/message/message";
-import { isRetryable } from "@mini-crm/core/message/retry";
-import type { RetryChoice, StepResult } from "@mini-crm/core/ports/steps";
+import { isRetryable, retryRefusal } from "@mini-crm/core/message/retry";
+import type { ReasonCount, RetryChoice, StepResult } from "@mini-crm/core/ports/steps";
+import type { MessageStore } from "@mini-crm/core/ports/store";
 import { readCampaign } from "./campaigns.ts";
 import { type Connection, number, type Row, text, textOrNull } from "./connection.ts";
-import { AFTER_ALL_LEADS, countChanges, ledgerCounts, windowEnd } from "./counters.ts";
-import { noteMessageEvent } from "./message-events.ts";
+import { AFTER_ALL_LEADS, countChanges, ledgerCounts, windowBehind, windowEnd } from "./counters.ts";
+import { keepHistory, noteMessageEvent } from "./message-events.ts";
 import { type Input, type Stepped, windowOf } from "./raised.ts";
 
-export function retry(connection: Connection, input: Input<"retry">): Stepped<StepResult<"retry">> {
-  const campaign = readCampaign(connection, input.campaign_id);
-  if (campaign === null) return { result: { kind: "not_found" }, raised: [] };
-  const moved = transition(campaign.status, "retry");
-  if (moved.kind === "refused") return { result: moved, raised: [] };
-  if (moved.kind === "already") throw new Error("A retry is never carried out already");
-  const ending = endingOf(campaign, input.now);
-  if (ending !== null) return { result: { kind: "refused", reason: "It has expired, so nobody else is written to" }, raised: [] };
+type Retryable = Awaited<ReturnType<MessageStore["retryable"]>>;
 
-  const rows = chosenRows(connection, campaign._id, input.choice, input.limit);
-  if (rows.length === 0) return { result: { kind: "retried", messages: 0, left: 0 }, raised: [] };
-  tryAgain(connection, campaign._id, rows, input.now);
-  connection.run(
-    "UPDATE campaign SET status = ?, completed_at = NULL, updated_at = ? WHERE _id = ?",
-    moved.to,
-    input.now,
-    campaign._id,
-  );
-  const look = windowOf(connection, campaign._id, null, AFTER_ALL_LEADS, rows.length);
-  const left = input.choice.lead_ids === null ? countChosen(connection, campaign._id, input.choice) : 0;
-  return { result: { kind: "retried", messages: rows.length, left }, raised: look === null ? [] : [look] };
+/** What the step `retry` would have tried again now. */
+export function retryable(connection: Connection, campaignId: string, choice: RetryChoice, now: Instant): Retryable {
+  const campaign = readCampaign(connection, campaignId);
+  if (campaign === null) return { kind: "not_found" };
+  const reason = retryRefusal(campaign, now);
+  if (reason !== null) return { kind: "refused", reason };
+  return { kind: "counted", counts: countChosen(connection, campaignId, choice) };
 }
 
-function tryAgain(connection: Connection, campaignId: string, rows: readonly Row[], now: number): void {
+export function retry(connection: Connection, input: Input<"retry">): Stepped<StepResult<"retry">> {
+  const found = retryable(connection, input.campaign_id, input.choice, input.now);
+  if (found.kind !== "counted") return { result: found, raised: [] };
+  if (input.expected !== null && sumOf(found.counts) !== input.expected) {
+    return { result: { kind: "changed", counts: found.counts }, raised: [] };
+  }
+  // One more than are tried again tells whether any are left.
+  const rows = chosenRows(connection, input.campaign_id, input.choice, input.after ?? "", input.limit + 1);
+  const now = rows.slice(0, input.limit);
+  const last = now.at(-1);
+  if (last === undefined) return { result: { kind: "retried", counts: [], next: null }, raised: [] };
+  tryAgain(connection, input.campaign_id, now, input.now);
+  wake(connection, input.campaign_id, input.now);
+  const look = windowOf(connection, input.campaign_id, null, AFTER_ALL_LEADS, now.length);
+  const next = rows.length > now.length ? text(last, "lead_id") : null;
+  return { result: { kind: "retried", counts: byReason(now), next }, raised: look === null ? [] : [look] };
+}
+
+/** A campaign that was done has something to do again. */
+function wake(connection: Connection, campaignId: string, now: Instant): void {
+  const campaign = readCampaign(connection, campaignId);
+  const moved = campaign === null ? null : transition(campaign.status, "retry");
+  if (moved?.kind !== "moves") throw new Error("Messages of a campaign that refuses it were tried again");
+  connection.run("UPDATE campaign SET status = ?, completed_at = NULL, updated_at = ? WHERE _id = ?", moved.to, now, campaignId);
+}
+
+/** Whoever held a message holds it no more, so that of an earlier try only the fact that it was sent still counts. */
+function tryAgain(connection: Connection, campaignId: string, rows: readonly Row[], now: Instant): void {
   const changes = countChanges(connection);
   for (const row of rows) {
     const leadId = text(row, "lead_id");
     const from = { status: text(row, "status") as MessageStatus, code: textOrNull(row, "code") };
     const key = { campaignId, leadId };
+    keepHistory(connection, key, row);
     noteMessageEvent(connection, key, { at: now, status: "RETRIED", attempt: number(row, "attempt"), code: null, reason: null });
     connection.run(
-      `UPDATE message SET status = 'PENDING', tries_from = attempt, code = NULL, reason = NULL, retryable = NULL, provider_id = NULL,
-         sending_at = NULL, sent_at = NULL, delivered_at = NULL, read_at = NULL, settled_at = NULL
+      `UPDATE message SET status = 'PENDING', tries_from = attempt, worker = NULL, code = NULL, reason = NULL, retryable = NULL,
+         provider_id = NULL, sending_at = NULL, sent_at = NULL, delivered_at = NULL, read_at = NULL, settled_at = NULL
        WHERE campaign_id = ? AND lead_id = ?`,
       campaignId,
       leadId,
@@ -52,53 +69,84 @@ function tryAgain(connection: Connection, campaignId: string, rows: readonly Row
   changes.write();
 }
 
-/** How many messages of a choice there are, from the counters. */
-function countChosen(connection: Connection, campaignId: string, { status, code }: RetryChoice): number {
-  return ledgerCounts(connection, campaignId)
-    .filter((count) => count.status === status && (code === null || count.code === code) && isRetryable(status, count.code))
-    .reduce((sum, { messages }) => sum + messages, 0);
+/** How many messages of a choice there are: from the counters, or where leads were named from their rows. */
+function countChosen(connection: Connection, campaignId: string, choice: RetryChoice): ReasonCount[] {
+  if (choice.lead_ids !== null) {
+    return byReason(chosenLeads(connection, campaignId, choice, choice.lead_ids, "", choice.lead_ids.length));
+  }
+  const counts = new Map<string | null, number>();
+  for (const { status, code, messages } of ledgerCounts(connection, campaignId)) {
+    if (isChosen(choice, status, code)) counts.set(code, (counts.get(code) ?? 0) + messages);
+  }
+  return [...counts].map(([code, messages]) => ({ code, messages }));
 }
 
-function chosenRows(connection: Connection, campaignId: string, choice: RetryChoice, limit: number): Row[] {
-  if (choice.lead_ids !== null) return chosenLeads(connection, campaignId, choice, choice.lead_ids.slice(0, limit));
-  const windows = connection.all(
-    `SELECT DISTINCT window FROM campaign_count
-     WHERE campaign_id = ?1 AND status = ?2 AND (?3 IS NULL OR code = ?3) AND messages > 0 ORDER BY window`,
-    campaignId,
-    choice.status,
-    choice.code,
-  );
+/** The first `most` rows of a choice behind the lead `after`. */
+function chosenRows(connection: Connection, campaignId: string, choice: RetryChoice, after: string, most: number): Row[] {
+  if (choice.lead_ids !== null) return chosenLeads(connection, campaignId, choice, choice.lead_ids, after, most);
   const rows: Row[] = [];
-  for (const { window } of windows) {
-    if (rows.length >= limit) break;
+  for (const window of windowsWithChosen(connection, campaignId, choice)) {
+    if (rows.length >= most) break;
+    if (window < windowBehind(connection, campaignId, after)) continue;
     const found = connection.all(
-      `SELECT lead_id, status, code, attempt FROM message
-       WHERE campaign_id = ?1 AND lead_id > ?2 AND lead_id <= ?3 AND status = ?4 AND (?5 IS NULL OR code = ?5) ORDER BY lead_id`,
+      `SELECT * FROM message
+       WHERE campaign_id = ?1 AND lead_id > ?2 AND lead_id <= ?3 AND status = ?4 AND (?5 IS NULL OR code = ?5)
+         AND settled_at IS NOT NULL
+       ORDER BY lead_id`,
       campaignId,
-      String(window),
-      windowEnd(connection, campaignId, String(window)),
+      after > window ? after : window,
+      windowEnd(connection, campaignId, window),
       choice.status,
       choice.code,
     );
-    rows.push(...found.filter(mayBeTriedAgain).slice(0, limit - rows.length));
+    for (const row of found) if (rows.length < most && isChosenRow(choice, row)) rows.push(row);
   }
   return rows;
 }
 
-function chosenLeads(connection: Connection, campaignId: string, choice: RetryChoice, leadIds: readonly string[]): Row[] {
+function windowsWithChosen(connection: Connection, campaignId: string, choice: RetryChoice): Set<string> {
+  const counts = connection.all(
+    "SELECT window, status, code FROM campaign_count WHERE campaign_id = ? AND status = ? AND messages > 0 ORDER BY window",
+    campaignId,
+    choice.status,
+  );
+  return new Set(counts.filter((count) => isChosenRow(choice, count)).map((count) => text(count, "window")));
+}
+
+function chosenLeads(
+  connection: Connection,
+  campaignId: string,
+  choice: RetryChoice,
+  leadIds: readonly string[],
+  after: string,
+  most: number,
+): Row[] {
   return connection
     .all(
-      `SELECT m.lead_id, m.status, m.code, m.attempt FROM json_each(?1) AS asked CROSS JOIN message AS m
-         ON m.campaign_id = ?2 AND m.lead_id = asked.value
-       WHERE m.status = ?3 AND (?4 IS NULL OR m.code = ?4)`,
+      `SELECT m.* FROM json_each(?1) AS asked CROSS JOIN message AS m ON m.campaign_id = ?2 AND m.lead_id = asked.value
+       WHERE m.status = ?3 AND m.lead_id > ?4 ORDER BY m.lead_id`,
       JSON.stringify([...new Set(leadIds)]),
       campaignId,
       choice.status,
-      choice.code,
+      after,
     )
-    .filter(mayBeTriedAgain);
+    .filter((row) => isChosenRow(choice, row))
+    .slice(0, most);
 }
 
-function mayBeTriedAgain(row: Row): boolean {
-  return isRetryable(text(row, "status") as MessageStatus, textOrNull(row, "code"));
+function isChosenRow(choice: RetryChoice, row: Row): boolean {
+  return isChosen(choice, text(row, "status") as MessageStatus, textOrNull(row, "code") || null);
+}
+
+function isChosen(choice: RetryChoice, status: MessageStatus, code: string | null): boolean {
+  return status === choice.status && (choice.code === null || code === choice.code) && isRetryable(status, code);
+}
+
+function byReason(rows: readonly Row[]): ReasonCount[] {
+  const groups = Map.groupBy(rows, (row) => textOrNull(row, "code"));
+  return [...groups].map(([code, { length }]) => ({ code, messages: length }));
+}
+
+function sumOf(counts: readonly ReasonCount[]): number {
+  return counts.reduce((sum, { messages }) => sum + messages, 0);
 }

@@ -126,9 +126,14 @@ const MIGRATIONS: readonly string[] = [
     delivered_at INTEGER,
     read_at INTEGER,
     settled_at INTEGER, -- FAILED, SKIPPED, CANCELLED, UNCERTAIN
+    replied_at INTEGER, -- the first answer
+    opted_out_at INTEGER, -- the first answer that was a stop
     PRIMARY KEY (campaign_id, lead_id)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX message_due ON message (campaign_id, due_at, code) WHERE due_at IS NOT NULL;
+  -- The few that are looked for: one of ten thousand would else cost a page half a million rows. What is sent and delivered never
+  -- comes into it.
+  CREATE INDEX message_settled ON message (campaign_id, status, lead_id, code) WHERE settled_at IS NOT NULL;
 
   -- What happened to messages besides the times in their rows: refusals, lost answers, tries by hand.
   CREATE TABLE message_event (
@@ -138,7 +143,8 @@ const MIGRATIONS: readonly string[] = [
     status TEXT NOT NULL,
     attempt INTEGER NOT NULL,
     code TEXT,
-    reason TEXT
+    reason TEXT,
+    provider_id TEXT
   ) STRICT;
   CREATE INDEX message_event_message ON message_event (campaign_id, lead_id);
 
@@ -164,6 +170,38 @@ const MIGRATIONS: readonly string[] = [
   CREATE TABLE channel_send (channel_id TEXT NOT NULL, campaign_id TEXT NOT NULL, at INTEGER NOT NULL, messages INTEGER NOT NULL) STRICT;
   CREATE INDEX channel_send_at ON channel_send (channel_id, at);
 
+  -- What was shown of a campaign before its start, for a day: a start may be held to it.
+  CREATE TABLE preflight (
+    token TEXT PRIMARY KEY,
+    campaign_id TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    shown TEXT NOT NULL -- JSON of \`Preflight\`
+  ) STRICT;
+
+  -- Texts that a person sent to look at them: in no campaign's figures.
+  CREATE TABLE test_message (
+    _id TEXT PRIMARY KEY,
+    campaign_id TEXT NOT NULL,
+    channel_id TEXT NOT NULL,
+    lead_id TEXT NOT NULL, -- whose data the text shows
+    phone TEXT NOT NULL, -- E.164
+    variant TEXT NOT NULL,
+    text TEXT NOT NULL,
+    status TEXT NOT NULL,
+    code TEXT,
+    reason TEXT,
+    provider_id TEXT,
+    worker TEXT, -- whoever sends it
+    lease_until INTEGER, -- SENDING: after it, nobody knows
+    created_at INTEGER NOT NULL,
+    sending_at INTEGER,
+    sent_at INTEGER,
+    delivered_at INTEGER,
+    read_at INTEGER
+  ) STRICT;
+  CREATE INDEX test_message_campaign ON test_message (campaign_id, _id);
+  CREATE INDEX test_message_lease ON test_message (lease_until) WHERE lease_until IS NOT NULL;
+
   -- The last sign of life of every process, and what it says of itself.
   CREATE TABLE process (
     _id TEXT PRIMARY KEY,
@@ -171,6 +209,79 @@ const MIGRATIONS: readonly string[] = [
     seen_at INTEGER NOT NULL,
     detail TEXT NOT NULL
   ) STRICT;
+
+  -- What people wrote to us, each text once; the lead is the oldest of those who had the number then.
+  CREATE TABLE inbound_message (
+    _id TEXT PRIMARY KEY, -- the provider's identifier
+    channel_id TEXT NOT NULL,
+    phone TEXT NOT NULL, -- E.164
+    name TEXT,
+    lead_id TEXT,
+    text TEXT NOT NULL,
+    wish TEXT, -- stop | start
+    campaign_id TEXT, -- the campaign that it answers
+    at INTEGER NOT NULL,
+    received_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX inbound_message_phone ON inbound_message (phone, at); -- both for a lead's texts
+  CREATE INDEX inbound_message_wish ON inbound_message (phone, at) WHERE wish IS NOT NULL; -- asked for by every import
+  CREATE INDEX inbound_message_lead ON inbound_message (lead_id, at) WHERE lead_id IS NOT NULL;
+
+  -- What happened, for those who watch and for webhooks. Numbers are never given twice; the oldest rows go as new ones come.
+  CREATE TABLE activity (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    subject TEXT,
+    data TEXT NOT NULL -- JSON
+  ) STRICT;
+
+  -- The ledger of each campaign as it was last told, and whether a counter has changed since.
+  CREATE TABLE campaign_progress (
+    campaign_id TEXT PRIMARY KEY,
+    changed INTEGER NOT NULL,
+    noted TEXT -- JSON
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX campaign_progress_changed ON campaign_progress (campaign_id) WHERE changed = 1;
+  -- Triggers, so that whatever changes a counter cannot forget it.
+  CREATE TRIGGER campaign_count_added AFTER INSERT ON campaign_count BEGIN
+    INSERT INTO campaign_progress (campaign_id, changed) VALUES (new.campaign_id, 1)
+    ON CONFLICT DO UPDATE SET changed = 1 WHERE changed = 0;
+  END;
+  CREATE TRIGGER campaign_count_changed AFTER UPDATE ON campaign_count BEGIN
+    UPDATE campaign_progress SET changed = 1 WHERE campaign_id = new.campaign_id AND changed = 0;
+  END;
+  CREATE TRIGGER campaign_removed AFTER DELETE ON campaign BEGIN
+    DELETE FROM campaign_progress WHERE campaign_id = old._id;
+  END;
+
+  CREATE TABLE webhook (
+    _id TEXT PRIMARY KEY,
+    url TEXT NOT NULL,
+    secret TEXT NOT NULL, -- in clear: every delivery is signed with it
+    kinds TEXT NOT NULL, -- JSON list
+    enabled INTEGER NOT NULL,
+    off_reason TEXT,
+    failing_since INTEGER,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+  ) STRICT;
+
+  -- One row for each activity that a webhook wants: the key, made of the two, is what keeps it to one.
+  CREATE TABLE webhook_delivery (
+    _id TEXT PRIMARY KEY,
+    webhook_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    body TEXT NOT NULL,
+    status TEXT NOT NULL,
+    attempt INTEGER NOT NULL, -- how often it was claimed
+    due_at INTEGER, -- the next try, which is also the end of a claim's lease
+    created_at INTEGER NOT NULL,
+    attempts TEXT NOT NULL -- JSON list of the last tries
+  ) STRICT;
+  CREATE INDEX webhook_delivery_due ON webhook_delivery (due_at) WHERE due_at IS NOT NULL;
+  CREATE INDEX webhook_delivery_due_of ON webhook_delivery (webhook_id, due_at) WHERE due_at IS NOT NULL;
+  CREATE INDEX webhook_delivery_newest ON webhook_delivery (webhook_id, created_at, _id);
 
   -- The durable log: one row per published batch, n events from \`base\` on.
   CREATE TABLE event_log (
@@ -199,16 +310,27 @@ const MIGRATIONS: readonly string[] = [
   `,
 ];
 
+/** What keeps this program from understanding a file, in words; null where it is of this program's schema. */
+export function foreignVersion(db: DatabaseSync): string | null {
+  const version = versionOf(db);
+  if (version > MIGRATIONS.length) return NEWER;
+  return version === MIGRATIONS.length
+    ? null
+    : "The data was written by an older version of Mini CRM: start this one once, which brings it up to date.";
+}
+
+const NEWER = "The data folder was written by a newer version of Mini CRM: update this one.";
+
+function versionOf(db: DatabaseSync): number {
+  return Number(db.prepare("PRAGMA user_version").get()?.["user_version"]);
+}
+
 /** Brings `db` to this program's schema, in one transaction. Throws where a newer program has written the file. */
 export function migrate(db: DatabaseSync): void {
   db.exec("BEGIN IMMEDIATE");
   try {
-    const version = Number(db.prepare("PRAGMA user_version").get()?.["user_version"]);
-    if (version > MIGRATIONS.length) {
-      throw new AppError("CONFIGURATION", "The data folder was written by a newer version of Mini CRM: update this one.", {
-        retryable: false,
-      });
-    }
+    const version = versionOf(db);
+    if (version > MIGRATIONS.length) throw new AppError("CONFIGURATION", NEWER, { retryable: false });
     for (const migration of MIGRATIONS.slice(version)) db.exec(migration);
     db.exec(`PRAGMA user_version = ${MIGRATIONS.length}`);
     db.exec("COMMIT");

@@ -1,7 +1,10 @@
 /** Owns what people tell campaigns on SQLite: the steps `steer`, `schedule` and `hold`. */
 import type { Campaign } from "@mini-crm/core/campaign/campaign";
 import { type CampaignCommand, transition } from "@mini-crm/core/campaign/lifecycle";
+import { scheduleRefusal } from "@mini-crm/core/campaign/schedule";
+import type { TopicEvent } from "@mini-crm/core/event/topics";
 import type { SteeringResult, StepResult } from "@mini-crm/core/ports/steps";
+import { noteCampaign } from "./activity.ts";
 import { readCampaign } from "./campaigns.ts";
 import type { Connection } from "./connection.ts";
 import { type Input, jobOf, type Stepped } from "./raised.ts";
@@ -19,9 +22,13 @@ export function steer(connection: Connection, input: Input<"steer">): Stepped<St
     if (to === "CANCELLED") {
       connection.run("UPDATE campaign SET expanded = 1, completed_at = ? WHERE _id = ?", input.now, campaign._id);
     }
+    noteCampaign(connection, NOTED[input.command], campaign._id, input.now);
     return to === "PAUSED" ? [] : [jobOf(campaign._id, null)];
   });
 }
+
+/** What is told of each command. */
+const NOTED = { pause: "campaign.paused", resume: "campaign.resumed", cancel: "campaign.cancelled" } as const;
 
 /** Whoever resumes a campaign that the autopilot has paused has seen why. */
 function phaseAfter({ canary_phase, hold }: Campaign, command: CampaignCommand): Campaign["canary_phase"] {
@@ -30,6 +37,8 @@ function phaseAfter({ canary_phase, hold }: Campaign, command: CampaignCommand):
 
 export function schedule(connection: Connection, input: Input<"schedule">): Stepped<SteeringResult> {
   return told(connection, input.campaign_id, input.at === null ? "unschedule" : "schedule", (campaign, to) => {
+    const reason = input.at === null ? null : scheduleRefusal(campaign, input.at);
+    if (reason !== null) return { kind: "refused", reason };
     connection.run(
       "UPDATE campaign SET status = ?, scheduled_at = ?, schedule_grace_ms = ?, hold = NULL, updated_at = ? WHERE _id = ?",
       to,
@@ -38,16 +47,17 @@ export function schedule(connection: Connection, input: Input<"schedule">): Step
       input.now,
       campaign._id,
     );
+    noteCampaign(connection, input.at === null ? "campaign.unscheduled" : "campaign.scheduled", campaign._id, input.now);
     return [];
   });
 }
 
-/** Carries a command out where the campaign may be told it. */
+/** Carries a command out where the campaign may be told it, and `carryOut` has nothing against it. */
 function told(
   connection: Connection,
   id: string,
   command: CampaignCommand,
-  carryOut: (campaign: Campaign, to: Campaign["status"]) => Stepped<SteeringResult>["raised"],
+  carryOut: (campaign: Campaign, to: Campaign["status"]) => TopicEvent[] | Extract<SteeringResult, { kind: "refused" }>,
 ): Stepped<SteeringResult> {
   const campaign = readCampaign(connection, id);
   if (campaign === null) return { result: { kind: "not_found" }, raised: [] };
@@ -55,18 +65,23 @@ function told(
   if (moved.kind === "refused") return { result: moved, raised: [] };
   if (moved.kind === "already") return { result: { kind: "already", campaign }, raised: [] };
   const raised = carryOut(campaign, moved.to);
+  if ("kind" in raised) return { result: raised, raised: [] };
   const steered = readCampaign(connection, id);
   if (steered === null) throw new Error("A campaign that was just steered is not there");
   return { result: { kind: "steered", campaign: steered }, raised };
 }
 
-export function hold(connection: Connection, { campaign_id, hold: why }: Input<"hold">): Stepped<StepResult<"hold">> {
+export function hold(connection: Connection, input: Input<"hold">): Stepped<StepResult<"hold">> {
+  const { campaign_id, hold: why, scheduledFor = null } = input;
   const held = connection.run(
-    `UPDATE campaign SET hold = ?, status = iif(status = 'RUNNING', 'PAUSED', status), updated_at = ?
-     WHERE _id = ? AND status IN ('RUNNING', 'SCHEDULED') AND hold IS NULL`,
+    `UPDATE campaign SET hold = ?1, status = iif(status = 'RUNNING', 'PAUSED', status), updated_at = ?2
+     WHERE _id = ?3 AND status IN ('RUNNING', 'SCHEDULED') AND hold IS NULL
+       AND (?4 IS NULL OR (status = 'SCHEDULED' AND scheduled_at = ?4))`,
     JSON.stringify(why),
     why.at,
     campaign_id,
+    scheduledFor,
   );
+  if (held === 1) noteCampaign(connection, "campaign.held", campaign_id, why.at);
   return { result: { held: held === 1 }, raised: [] };
 }

@@ -1,17 +1,21 @@
 /** Owns the steps on SQLite: each changes rows and counters inside the caller's transaction and raises what comes next. */
 import { unreachable } from "@mini-crm/core/app-error";
 import { transition } from "@mini-crm/core/campaign/lifecycle";
+import { isStillDue } from "@mini-crm/core/campaign/schedule";
 import { variantsOf } from "@mini-crm/core/campaign/variant";
 import type { Step, StepResult } from "@mini-crm/core/ports/steps";
+import { noteCampaign } from "./activity.ts";
 import { readCampaign } from "./campaigns.ts";
 import { type Connection, text } from "./connection.ts";
 import { expand } from "./expansion.ts";
+import { hear } from "./inbound.ts";
 import { record } from "./outcomes.ts";
 import { type Input, jobOf, type Stepped } from "./raised.ts";
 import { fold } from "./receipts.ts";
 import { recover } from "./recovery.ts";
 import { retry } from "./retry.ts";
 import { hold, schedule, steer } from "./steering.ts";
+import { test } from "./test-messages.ts";
 
 /** Carries one step out. The caller holds the transaction. */
 export function carryOutStep(connection: Connection, step: Step): Stepped<StepResult<Step["step"]>> {
@@ -34,6 +38,10 @@ export function carryOutStep(connection: Connection, step: Step): Stepped<StepRe
       return fold(connection, step.input);
     case "recover":
       return recover(connection, step.input);
+    case "test":
+      return test(connection, step.input);
+    case "hear":
+      return hear(connection, step.input);
     case "resume":
       return resume(connection);
     default:
@@ -44,7 +52,7 @@ export function carryOutStep(connection: Connection, step: Step): Stepped<StepRe
 function start(connection: Connection, input: Input<"start">): Stepped<StepResult<"start">> {
   const campaign = readCampaign(connection, input.campaign_id);
   const isTheFrozenOne = campaign !== null && JSON.stringify(variantsOf(campaign)) === JSON.stringify(input.frozen.variants);
-  if (!isTheFrozenOne || transition(campaign.status, "start").kind !== "moves") {
+  if (!isTheFrozenOne || !isStillDue(campaign, input.scheduledFor) || transition(campaign.status, "start").kind !== "moves") {
     return { result: { kind: "not_startable" }, raised: [] };
   }
   connection.run(
@@ -57,6 +65,7 @@ function start(connection: Connection, input: Input<"start">): Stepped<StepResul
     input.now,
     input.campaign_id,
   );
+  noteCampaign(connection, "campaign.started", input.campaign_id, input.now);
   return { result: { kind: "started" }, raised: [jobOf(input.campaign_id, null)] };
 }
 

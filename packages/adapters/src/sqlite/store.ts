@@ -1,8 +1,10 @@
 /** Owns the `Store` port on SQLite: every verb with the lane that carries it out. */
 import type { CarriedOut, Step } from "@mini-crm/core/ports/steps";
-import type { Store } from "@mini-crm/core/ports/store";
+import type { ActivityStore, Store } from "@mini-crm/core/ports/store";
+import type { WebhookStore } from "@mini-crm/core/ports/webhook-store";
 import { claimOf } from "./claim.ts";
 import type { Database } from "./database.ts";
+import { surveyedOf } from "./preflight.ts";
 
 /** The store on an open database. */
 export function sqliteStore(database: Database): Store {
@@ -33,6 +35,11 @@ export function sqliteStore(database: Database): Store {
       list: (request) => database.call("read", "listCampaigns", request),
       due: (now, limit) => database.call("read", "dueCampaigns", now, limit),
     },
+    preflights: {
+      window: async (request) => surveyedOf(await database.call("scan", "preflightWindow", request)),
+      keep: (preflight) => database.call("write", "keepPreflight", preflight),
+      read: (token) => database.call("read", "readPreflight", token),
+    },
     messages: {
       claim: async (request) => claimOf(await database.call("write", "claimMessages", request), request.campaign_id),
       admit: (request) => database.call("write", "admitMessages", request),
@@ -41,12 +48,23 @@ export function sqliteStore(database: Database): Store {
       next: (campaignId, request) => database.call("scan", "nextMessages", campaignId, request),
       history: (id) => database.call("read", "messageHistory", id),
       counts: (campaignId) => database.call("read", "ledgerCounts", campaignId),
-      countRows: (campaignId) => database.call("scan", "countRows", campaignId),
+      audit: (campaignId) => database.call("scan", "auditLedger", campaignId),
+      retryable: (campaignId, choice, now) => database.call("read", "retryable", campaignId, choice, now),
       nextDue: (campaignId) => database.call("read", "nextDue", campaignId),
+      ahead: (campaignId, now) => database.call("read", "messagesAhead", campaignId, now),
       sentSince: (campaignId, since) => database.call("read", "sentSince", campaignId, since),
       ofLead: (leadId, limit) => database.call("read", "messagesOfLead", leadId, limit),
       waiting: (channelId) => database.call("read", "countWaiting", channelId),
       rateUse: (channelId, rate, now) => database.call("read", "rateUse", channelId, rate, now),
+    },
+    inbound: {
+      ofLead: (leadId, limit) => database.call("read", "inboundOfLead", leadId, limit),
+      reactions: (campaignId) => database.call("read", "reactionsOf", campaignId),
+    },
+    tests: {
+      claim: (request) => database.call("write", "claimTest", request),
+      record: (request) => database.call("write", "recordTest", request),
+      ofCampaign: (campaignId, request) => database.call("read", "testsOfCampaign", campaignId, request),
     },
     processes: {
       sign: (sign) => database.call("write", "signProcess", sign),
@@ -54,10 +72,41 @@ export function sqliteStore(database: Database): Store {
       died: (id, now) => database.call("write", "processDied", id, now),
       seenSince: (since) => database.call("read", "processesSince", since),
     },
+    checks: {
+      integrity: (limit) => database.call("scan", "integrity", limit),
+      leads: (sample) => database.call("scan", "checkLeads", sample),
+      overdueClaims: (before, limit) => database.call("scan", "overdueClaims", before, limit),
+    },
+    activity: activityOn(database),
+    webhooks: webhooksOn(database),
     carryOut: async <const S extends readonly Step[]>(steps: S) =>
       (await database.call("write", "carryOut", steps)) as CarriedOut<S>,
     /** Looks where nobody queues: behind a bulk import's transaction, a ping would tell of the import, not of the store. */
     ping: () => database.call("read", "ping"),
     close: () => database.close(),
+  };
+}
+
+function activityOn(database: Database): ActivityStore {
+  return {
+    note: (activities) => database.call("write", "noteActivities", activities),
+    after: (seq, limit) => database.call("read", "activitiesAfter", seq, limit),
+    range: () => database.call("read", "activityRange"),
+  };
+}
+
+function webhooksOn(database: Database): WebhookStore {
+  return {
+    create: (webhook) => database.call("write", "createWebhook", webhook),
+    read: (id) => database.call("read", "readWebhook", id),
+    list: () => database.call("read", "listWebhooks"),
+    change: (id, fields, now) => database.call("write", "changeWebhook", id, fields, now),
+    remove: (id) => database.call("write", "removeWebhook", id),
+    test: (id, deliveryId, now) => database.call("write", "testWebhook", id, deliveryId, now),
+    claim: (request) => database.call("write", "claimDeliveries", request),
+    record: (request) => database.call("write", "recordAttempt", request),
+    deliveries: (webhookId, request) => database.call("read", "listDeliveries", webhookId, request),
+    retry: (webhookId, deliveryId, now) => database.call("write", "retryDelivery", webhookId, deliveryId, now),
+    sweep: (before) => database.call("write", "sweepDeliveries", before),
   };
 }

@@ -9,6 +9,7 @@ import {
   batchesOf,
   type LogBatch,
   lagOf,
+  lagsOf,
   letGo,
   moveOn,
   type Position,
@@ -18,13 +19,20 @@ import {
   sweepLog,
   type Turn,
 } from "../embedded-bus/log.ts";
+import { activityVerbs } from "./activity.ts";
 import { campaignVerbs } from "./campaigns.ts";
+import { checkVerbs } from "./checks.ts";
 import type { Connection, Durability } from "./connection.ts";
+import { inboundVerbs } from "./inbound.ts";
 import { leadVerbs } from "./leads.ts";
 import { messageVerbs } from "./messages.ts";
+import { preflightVerbs } from "./preflight.ts";
 import { processVerbs } from "./processes.ts";
 import { segmentVerbs } from "./segments.ts";
 import { carryOutStep } from "./steps.ts";
+import { testMessageVerbs } from "./test-messages.ts";
+import { webhookDeliveryVerbs } from "./webhook-deliveries.ts";
+import { webhookVerbs } from "./webhooks.ts";
 
 /** What one transaction on store and log does: steps, events besides those that the steps raise, and a batch that is done. */
 export interface Commit {
@@ -50,8 +58,15 @@ export function createVerbs(connection: Connection, chance: { now: () => number;
     ...leadVerbs(connection, idSource(chance)),
     ...segmentVerbs(connection),
     ...campaignVerbs(connection),
+    ...preflightVerbs(connection),
     ...messageVerbs(connection),
+    ...testMessageVerbs(connection),
+    ...inboundVerbs(connection),
     ...processVerbs(connection),
+    ...activityVerbs(connection),
+    ...webhookVerbs(connection),
+    ...webhookDeliveryVerbs(connection),
+    ...checkVerbs(connection),
 
     carryOut: (steps: readonly Step[]) => connection.transaction(() => carryOut(steps)),
 
@@ -73,6 +88,7 @@ export function createVerbs(connection: Connection, chance: { now: () => number;
     readTurn: (turn: Turn): ReadBatch[] => readTurn(connection, turn),
     letGo: (group: string, topic: string, owner: string): void => letGo(connection, group, topic, owner),
     lagOf: (topic: string, group: string): number => lagOf(connection, topic, group),
+    lagsOf: (topic: string) => lagsOf(connection, topic),
     deadLetters: (topic: string, limit: number) => readAll(connection, `${topic}.dead`, limit),
     sweepLog: (before: Instant): number => sweepLog(connection, before),
     /** Changes with every commit of another process. */

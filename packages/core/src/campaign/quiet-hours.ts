@@ -23,6 +23,12 @@ export function quietUntil(quiet: QuietHours, timezone: string | null, now: Inst
   return thisMinute + (untilEnd + 60) * MINUTE_MS;
 }
 
+/** When the next quiet hours of `quiet.timezone` begin, at or after `now`; some hours off where clocks are changed before. */
+export function nextQuiet(quiet: QuietHours, now: Instant): Instant {
+  const untilStart = (minutesOf(quiet.from) - minuteOfDay(quiet.timezone, now) + DAY_MINUTES) % DAY_MINUTES;
+  return untilStart === 0 ? now : now - (now % MINUTE_MS) + untilStart * MINUTE_MS;
+}
+
 function isQuiet(quiet: QuietHours, minute: number): boolean {
   const [from, to] = [minutesOf(quiet.from), minutesOf(quiet.to)];
   return from < to ? minute >= from && minute < to : minute >= from || minute < to;

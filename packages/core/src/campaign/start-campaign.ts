@@ -9,6 +9,7 @@ import { TEMPLATE_FIELDS } from "../template/fields.ts";
 import { fieldsOf, templateOf } from "../template/template.ts";
 import type { Campaign, CampaignStatus, FrozenRun } from "./campaign.ts";
 import { transition } from "./lifecycle.ts";
+import { isStillDue } from "./schedule.ts";
 import { variantsOf } from "./variant.ts";
 
 export interface StartDeps {
@@ -25,12 +26,22 @@ export type CampaignStart =
   | { kind: "empty_audience"; segment_id: string }
   | { kind: "not_startable"; status: CampaignStatus; reason: string };
 
-/** Starts a campaign, once: the bus commits its start and its job together, and a second start finds it RUNNING. */
-export async function startCampaign({ store, bus, clock }: StartDeps, id: string): Promise<CampaignStart> {
+/**
+ * Starts a campaign, once: the bus commits its start and its job together, and a second start finds it RUNNING. With
+ * `scheduledFor` only while it is SCHEDULED for that moment: a person may have moved it in the meantime.
+ */
+export async function startCampaign(
+  { store, bus, clock }: StartDeps,
+  id: string,
+  scheduledFor: Instant | null = null,
+): Promise<CampaignStart> {
   const campaign = await store.campaigns.read(id);
   if (campaign === null) return { kind: "not_found" };
   const moved = transition(campaign.status, "start");
   if (moved.kind === "refused") return { kind: "not_startable", status: campaign.status, reason: moved.reason };
+  if (!isStillDue(campaign, scheduledFor)) {
+    return { kind: "not_startable", status: campaign.status, reason: "It is no longer scheduled for that moment" };
+  }
   const segment = await store.segments.read(campaign.segment_id);
   if (segment === null) return { kind: "segment_not_found", segment_id: campaign.segment_id };
 
@@ -38,12 +49,14 @@ export async function startCampaign({ store, bus, clock }: StartDeps, id: string
   const audience = await store.segments.count(segment.rule_ast, now);
   if (audience === 0) return { kind: "empty_audience", segment_id: segment._id };
   const frozen = freeze(campaign, segment.rule_ast, now);
-  const [start] = await bus.commit([{ step: "start", input: { campaign_id: id, frozen, expected: audience, now } }]);
+  const [start] = await bus.commit([
+    { step: "start", input: { campaign_id: id, frozen, expected: audience, now, scheduledFor } },
+  ]);
   if (start.kind === "started") return { kind: "started", audience };
 
   // Somebody else started, changed or removed it in the meantime; what was changed is read again.
   const found = await store.campaigns.read(id);
-  return found === null ? { kind: "not_found" } : startCampaign({ store, bus, clock }, id);
+  return found === null ? { kind: "not_found" } : startCampaign({ store, bus, clock }, id, scheduledFor);
 }
 
 /** What a start of `campaign` at `cutoff` holds fast. */

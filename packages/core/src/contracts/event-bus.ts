@@ -137,6 +137,7 @@ function describeDelivery(consume: Consume, under: () => BusUnderTest, bus: () =
     await consumption.close();
     expect(ended).toBe(true);
     expect(await bus().lag("campaign.jobs", "g")).toBe(1);
+    expect(await bus().lags("campaign.jobs")).toEqual([{ group: "g", events: 1 }]);
   });
 
   test("a commit carries out its steps, publishes what they raise, and moves the group on", async () => {

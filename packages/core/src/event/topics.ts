@@ -33,13 +33,40 @@ export interface StatusEvent {
   reason: string | null;
 }
 
+/** `message.inbound`, keyed by the sender's number: what somebody wrote to the channel. */
+export interface InboundEvent {
+  version: 1;
+  provider_id: string;
+  channel_id: string;
+  /** E.164. */
+  from: string;
+  name: string | null;
+  text: string;
+  at: Instant;
+}
+
+/** `campaign.tests`, keyed by channel: look at this test message, which waits to be sent. */
+export interface TestLook {
+  version: 1;
+  test_id: string;
+  channel_id: string;
+}
+
 export interface TopicValues {
   "campaign.jobs": CampaignJob;
   "campaign.messages": MessageWindow;
   "message.statuses": StatusEvent;
+  "message.inbound": InboundEvent;
+  "campaign.tests": TestLook;
 }
 export type Topic = keyof TopicValues;
-export const TOPICS = ["campaign.jobs", "campaign.messages", "message.statuses"] as const satisfies readonly Topic[];
+export const TOPICS = [
+  "campaign.jobs",
+  "campaign.messages",
+  "message.statuses",
+  "message.inbound",
+  "campaign.tests",
+] as const satisfies readonly Topic[];
 
 /** An event on its way to a topic. Events of one topic and key are handled in the order in which they were published. */
 export type TopicEvent<T extends Topic = Topic> = { [K in T]: { topic: K; key: string; value: TopicValues[K] } }[T];

@@ -32,6 +32,7 @@ export type ReceiptStatus = "SENT" | "FAILED" | "DELIVERED" | "READ";
 export type SkipReason =
   | "opted_out"
   | "no_phone"
+  | "invalid_number"
   | "blank_variable"
   | "duplicate_number"
   | "lead_deleted"
@@ -90,6 +91,9 @@ export interface Message {
   read_at: Instant | null;
   /** When it became FAILED, SKIPPED, CANCELLED or UNCERTAIN. */
   settled_at: Instant | null;
+  /** When the recipient first answered it, and when an answer to it said stop. */
+  replied_at: Instant | null;
+  opted_out_at: Instant | null;
 }
 
 /** Something that happened to a message. */

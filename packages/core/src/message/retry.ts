@@ -1,4 +1,7 @@
 /** Owns which messages a person may have tried again. */
+import { type Campaign, endingOf } from "../campaign/campaign.ts";
+import { transition } from "../campaign/lifecycle.ts";
+import type { Instant } from "../instant.ts";
 import type { MessageStatus } from "./message.ts";
 
 export const RETRYABLE_STATUSES = ["FAILED", "UNCERTAIN", "SKIPPED"] as const satisfies readonly MessageStatus[];
@@ -11,4 +14,11 @@ const PASSING_SKIPS: readonly string[] = ["blank_variable", "frequency_cap"];
 export function isRetryable(status: MessageStatus, code: string | null): boolean {
   if (status === "SKIPPED") return code !== null && PASSING_SKIPS.includes(code);
   return status === "FAILED" || status === "UNCERTAIN";
+}
+
+/** Why no message of the campaign may be tried again now; null where those that `isRetryable` names may. */
+export function retryRefusal(campaign: Pick<Campaign, "status" | "options">, now: Instant): string | null {
+  const moved = transition(campaign.status, "retry");
+  if (moved.kind === "refused") return moved.reason;
+  return endingOf(campaign, now) === null ? null : "It has expired, so nobody else is written to";
 }

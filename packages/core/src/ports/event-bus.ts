@@ -44,6 +44,8 @@ export interface EventBus {
   consume<T extends Topic>(consumer: Consumer<T>): Consumption;
   /** How many events of `topic` the group has not finished yet. */
   lag(topic: Topic, group: string): Promise<number>;
+  /** The same of every group that has ever read the topic. */
+  lags(topic: Topic): Promise<{ group: string; events: number }[]>;
   /** The dead letters of a topic, oldest first, at most `limit`. */
   deadLetters(topic: Topic, limit: number): Promise<{ key: string; value: unknown; reason: string }[]>;
   /** Rejects with an `AppError` where the bus cannot be reached. */

@@ -1,10 +1,11 @@
 /** Owns the steps that move campaigns forward: each changes the store atomically and raises the events that come next. */
 import type { Campaign, FrozenRun, Hold } from "../campaign/campaign.ts";
 import type { SteeringCommand } from "../campaign/lifecycle.ts";
-import type { StatusEvent, TopicEvent } from "../event/topics.ts";
+import type { InboundEvent, StatusEvent, TopicEvent } from "../event/topics.ts";
 import type { Instant } from "../instant.ts";
 import type { SendOutcome } from "../message/outcome.ts";
 import type { RetryableStatus } from "../message/retry.ts";
+import type { TestMessage } from "../message/test-message.ts";
 
 /** The outcome of one try; `attempt` and the worker's name prove that the message is still that worker's. */
 export interface AttemptOutcome {
@@ -28,11 +29,20 @@ export interface RetryChoice {
   lead_ids: readonly string[] | null;
 }
 
+/** So many messages of a choice, by why they are where they are. */
+export interface ReasonCount {
+  code: string | null;
+  messages: number;
+}
+
 /** Every step, with what it takes and what it answers. */
 export interface StepTable {
-  /** DRAFT or SCHEDULED -> RUNNING with the audience frozen, where its texts are still the frozen ones; raises the campaign's job. */
+  /**
+   * DRAFT or SCHEDULED -> RUNNING with the audience frozen, where its texts are still the frozen ones and, where `scheduledFor` is
+   * given, it is still SCHEDULED for that moment; raises the campaign's job.
+   */
   start: {
-    input: { campaign_id: string; frozen: FrozenRun; expected: number; now: Instant };
+    input: { campaign_id: string; frozen: FrozenRun; expected: number; now: Instant; scheduledFor?: Instant | null };
     result: { kind: "started" } | { kind: "not_startable" };
   };
   /**
@@ -43,20 +53,38 @@ export interface StepTable {
     input: { campaign_id: string; command: SteeringCommand; now: Instant };
     result: SteeringResult;
   };
-  /** Says when a campaign starts by itself, or (null) that it does not; where `transition` allows it. Ends a hold. */
+  /**
+   * Says when a campaign starts by itself, or (null) that it does not; where `transition` allows it, and `scheduleRefusal` has
+   * nothing against it. Ends a hold.
+   */
   schedule: {
     input: { campaign_id: string; at: Instant | null; graceMs: number; now: Instant };
     result: SteeringResult;
   };
-  /** Leaves it to a person: a RUNNING campaign is PAUSED, a SCHEDULED one no longer starts by itself; others stay as they are. */
-  hold: { input: { campaign_id: string; hold: Hold }; result: { held: boolean } };
   /**
-   * Has the next `limit` messages of a choice tried again, where `transition` allows it: PENDING, with tries counted anew. Raises
-   * a look at all that is pending. `left` messages of the choice remain.
+   * Leaves it to a person: a RUNNING campaign is PAUSED, a SCHEDULED one no longer starts by itself; others stay as they are, and
+   * so does one that is no longer SCHEDULED for the moment `scheduledFor`, where that is given.
+   */
+  hold: { input: { campaign_id: string; hold: Hold; scheduledFor?: Instant | null }; result: { held: boolean } };
+  /**
+   * Has the next `limit` messages of a choice behind the one to the lead `after` tried again, where `transition` allows it:
+   * PENDING, with tries counted anew. Raises a look at all that is pending. `next` is the `after` of those that are left, null
+   * where there are none. Changes nothing where there are not `expected` of the whole choice (null: however many there are).
    */
   retry: {
-    input: { campaign_id: string; choice: RetryChoice; limit: number; now: Instant };
-    result: { kind: "retried"; messages: number; left: number } | { kind: "refused"; reason: string } | { kind: "not_found" };
+    input: {
+      campaign_id: string;
+      choice: RetryChoice;
+      after: string | null;
+      limit: number;
+      expected: number | null;
+      now: Instant;
+    };
+    result:
+      | { kind: "retried"; counts: ReasonCount[]; next: string | null }
+      | { kind: "changed"; counts: ReasonCount[] }
+      | { kind: "refused"; reason: string }
+      | { kind: "not_found" };
   };
   /**
    * Writes the message rows of the next window of leads after `after`, one per matching lead, once; raises a look at the
@@ -86,6 +114,17 @@ export interface StepTable {
   recover: {
     input: { now: Instant; receiptWindowMs: number; limit: number; warnings: Readonly<Record<string, string>> };
     result: { freed: number; uncertain: number; due: number; completed: string[] };
+  };
+  /** Writes test messages down, and raises a look at each. */
+  test: { input: { tests: readonly TestMessage[] }; result: { queued: number } };
+  /**
+   * Writes inbound texts down, each once: one that is known does nothing. A stop opts out every lead with the sender's number, a
+   * start opts in again those that a stop opted out. Where one of these leads was sent a message not long before, the text is its
+   * answer. `heard` are the texts that were new, `opted_out` the leads that were not opted out before.
+   */
+  hear: {
+    input: { texts: readonly InboundEvent[]; now: Instant };
+    result: { heard: number; opted_out: number };
   };
   /**
    * Raises the job of every campaign that runs, or has not wholly ended yet, again: what a start does, so that no lost event

@@ -1,12 +1,22 @@
 /** Owns the port to the store, in the business's verbs: several small ports, one per noun. Each verb is atomic. */
-import type { Campaign, CampaignStatus, FrozenVariant } from "../campaign/campaign.ts";
-import type { QuietHours } from "../campaign/options.ts";
+import type { Activity, NewActivity } from "../activity/activity.ts";
+import type { LedgerAudit } from "../campaign/audit.ts";
+import type { Campaign, CampaignStatus, FrozenRun, FrozenVariant } from "../campaign/campaign.ts";
+import type { VariantReactions } from "../campaign/compare-variants.ts";
+import type { FrequencyCap, QuietHours } from "../campaign/options.ts";
+import type { Preflight } from "../campaign/preflight.ts";
+import type { SurveyedLead } from "../campaign/survey.ts";
+import type { ChannelSign } from "../channel/channel-sign.ts";
 import type { Instant } from "../instant.ts";
 import type { Lead, LeadInput } from "../lead/lead.ts";
+import type { InboundMessage } from "../message/inbound.ts";
 import type { Message, MessageEvent, MessageStatus } from "../message/message.ts";
+import type { SendOutcome } from "../message/outcome.ts";
+import type { TestMessage } from "../message/test-message.ts";
 import type { Rule } from "../segment/rule.ts";
 import type { Segment } from "../segment/segment.ts";
-import type { CarriedOut, Step } from "./steps.ts";
+import type { CarriedOut, ReasonCount, RetryChoice, Step } from "./steps.ts";
+import type { WebhookStore } from "./webhook-store.ts";
 
 /** Which part of a list: pages count from 1. */
 export interface PageRequest {
@@ -95,6 +105,25 @@ export interface CampaignStore {
   due(now: Instant, limit: number): Promise<Campaign[]>;
 }
 
+/** What a start would find, and what was shown of it. */
+export interface PreflightStore {
+  /**
+   * Those who match among the next `leadsPerWindow` leads behind `after` (null: from the first), in the order of their
+   * identifiers, each as the step `expand` and the verb `admit` would take it now. `next` is the `after` of the next window, null
+   * behind the last one.
+   */
+  window(request: {
+    campaign_id: string;
+    frozen: FrozenRun;
+    frequency_cap: FrequencyCap | null;
+    after: string | null;
+    leadsPerWindow: number;
+  }): Promise<{ leads: SurveyedLead[]; next: string | null }>;
+  /** Keeps what was shown, for a day. */
+  keep(preflight: Preflight): Promise<void>;
+  read(token: string): Promise<Preflight | null>;
+}
+
 /** At most `messages` sends in any `windowMs`. */
 export interface RateLimit {
   messages: number;
@@ -145,6 +174,9 @@ export interface LedgerCount {
   messages: number;
 }
 
+/** A message with the name of its lead as it is now; null where it has none, or has been deleted. */
+export type NamedMessage = Message & { name: string | null };
+
 export interface MessageStore {
   /**
    * Claims at most `max` pending messages of a running campaign's window, no more than the channel may send now: each
@@ -177,15 +209,26 @@ export interface MessageStore {
   /** The messages of a campaign in the order of their leads: any page of a million in some ms. */
   ofCampaign(campaignId: string, request: PageRequest & MessageFilter): Promise<Page<Message>>;
   /** The next messages behind the one to the lead `after` (null: from the first), at most `limit`: to walk through all of them. */
-  next(campaignId: string, request: MessageFilter & { after: string | null; limit: number }): Promise<Message[]>;
+  next(campaignId: string, request: MessageFilter & { after: string | null; limit: number }): Promise<NamedMessage[]>;
   /** What happened to a message, in the order in which it did. */
   history(id: string): Promise<MessageEvent[]>;
   /** The counters of a campaign, those above 0. */
   counts(campaignId: string): Promise<LedgerCount[]>;
-  /** The same, counted from the rows: takes a second for some millions. */
-  countRows(campaignId: string): Promise<LedgerCount[]>;
-  /** When the next message of a campaign that waits is looked at again, and what it waits for; null where none does. */
-  nextDue(campaignId: string): Promise<{ due_at: Instant; code: string } | null>;
+  /** The counters and the same counted from the rows, of one moment: takes a second for some millions. */
+  audit(campaignId: string): Promise<LedgerAudit>;
+  /** How many messages the step `retry` would have tried again, by reason, or why it would not. */
+  retryable(
+    campaignId: string,
+    choice: RetryChoice,
+    now: Instant,
+  ): Promise<{ kind: "counted"; counts: ReasonCount[] } | { kind: "refused"; reason: string } | { kind: "not_found" }>;
+  /**
+   * When the next message of a campaign that waits is looked at again, what it waits for, and when the last one is; null where
+   * none does.
+   */
+  nextDue(campaignId: string): Promise<{ due_at: Instant; code: string; last_due_at: Instant } | null>;
+  /** What goes out before a campaign's messages: those of campaigns on its channel that were started before it. */
+  ahead(campaignId: string, now: Instant): Promise<{ messages: number; campaigns: number }>;
   /** How many messages of a campaign were admitted since `since`, at most two minutes ago. */
   sentSince(campaignId: string, since: Instant): Promise<number>;
   /** The messages to one lead, newest first, at most `limit`. */
@@ -196,13 +239,46 @@ export interface MessageStore {
   rateUse(channelId: string, rate: RateLimit, now: Instant): Promise<{ used: number; resetAt: Instant }>;
 }
 
+export interface InboundStore {
+  /** The texts that came from a lead or from one of its numbers, newest first, at most `limit`. */
+  ofLead(leadId: string, limit: number): Promise<InboundMessage[]>;
+  /** How the recipients of each of a campaign's texts reacted; those without any reaction are left out. */
+  reactions(campaignId: string): Promise<VariantReactions[]>;
+}
+
+/** Texts that somebody sends to look at them; what is counted elsewhere knows nothing of them, save the channel's rate. */
+export interface TestMessageStore {
+  /**
+   * PENDING -> SENDING for one worker whose lease ends after `leaseMs`, counted against the channel's rate. Whose number belongs to
+   * somebody who has opted out becomes SKIPPED.
+   */
+  claim(request: { _id: string; worker: string; rate: RateLimit | null; leaseMs: number; now: Instant }): Promise<TestClaim>;
+  /** Writes down what came of it, as `afterOutcome` says; a try that did not count is PENDING again. */
+  record(request: { _id: string; worker: string; outcome: SendOutcome; now: Instant }): Promise<void>;
+  /** Newest first. */
+  ofCampaign(campaignId: string, request: PageRequest): Promise<Page<TestMessage>>;
+}
+
+export type TestClaim =
+  | { kind: "claimed"; test: TestMessage }
+  /** The channel may send again at `until`. */
+  | { kind: "limited"; until: Instant }
+  /** It is not there to be sent, any more or at all. */
+  | { kind: "nothing" };
+
 /** A running process and its last sign of life. */
 export interface ProcessSign {
   _id: string;
   role: "backend" | "workers";
   seen_at: Instant;
-  /** What the process says of its parts, such as `{"jobExpander":"running"}`. */
-  detail: Record<string, string>;
+  detail: ProcessDetail;
+}
+
+/** What a process says of its parts. */
+export interface ProcessDetail {
+  /** Such as `{"jobExpander":"running"}`. */
+  stages: Record<string, string>;
+  channels: ChannelSign[];
 }
 
 export interface ProcessStore {
@@ -214,12 +290,56 @@ export interface ProcessStore {
   seenSince(since: Instant): Promise<ProcessSign[]>;
 }
 
+/** What a store says of its leads when it is asked to look twice. */
+export interface LeadCheck {
+  /** How many leads the store says that it has, and how many there are. */
+  total: number;
+  counted: number;
+  /** How many leads were looked at, and what was found wrong with how they are recognised and found. */
+  looked: number;
+  problems: string[];
+}
+
+/** A lease that has ended, of messages that nobody has freed since. */
+export interface OverdueClaim {
+  worker: string;
+  campaign_id: string;
+  messages: number;
+  until: Instant;
+}
+
+/** Looks for what can only be wrong where something is broken. Each verb only reads. */
+export interface CheckStore {
+  /** What the engine itself finds wrong with its data, in its own words, at most `limit`: looks at all of it. */
+  integrity(limit: number): Promise<string[]>;
+  /** Counts the leads, and looks at `sample` of them, spread over all. */
+  leads(sample: number): Promise<LeadCheck>;
+  /** The claims whose lease ended before `before`, at most `limit`. */
+  overdueClaims(before: Instant, limit: number): Promise<OverdueClaim[]>;
+}
+
+/** What happened, numbered without gaps in the order in which it was committed; the newest `KEPT_ACTIVITIES` are kept. */
+export interface ActivityStore {
+  /** Notes what happens outside the steps, which note theirs themselves. */
+  note(activities: readonly NewActivity[]): Promise<void>;
+  /** The next activities behind number `seq`, at most `limit`. */
+  after(seq: number, limit: number): Promise<Activity[]>;
+  /** The oldest number that is kept and the newest that was given; `latest + 1` and `latest` where nothing is kept. */
+  range(): Promise<{ oldest: number; latest: number }>;
+}
+
 export interface Store {
   leads: LeadStore;
   segments: SegmentStore;
   campaigns: CampaignStore;
+  preflights: PreflightStore;
   messages: MessageStore;
+  tests: TestMessageStore;
+  inbound: InboundStore;
   processes: ProcessStore;
+  activity: ActivityStore;
+  webhooks: WebhookStore;
+  checks: CheckStore;
   /** Carries out steps in one transaction. Called by event buses, which publish what they raise. */
   carryOut<const S extends readonly Step[]>(steps: S): Promise<CarriedOut<S>>;
   /** Rejects with an `AppError` where the store cannot be reached. */

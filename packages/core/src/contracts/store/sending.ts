@@ -147,7 +147,7 @@ export function describeSending(store: () => Store): void {
     await admit(store(), await claimed(store(), campaign, { max: 2 }));
     await claimed(store(), campaign, { max: 2 });
     await claimed(store(), campaign, { worker: "w2", max: 2 });
-    await store().processes.sign({ _id: "w1", role: "workers", seen_at: NOW, detail: {} });
+    await store().processes.sign({ _id: "w1", role: "workers", seen_at: NOW, detail: { stages: {}, channels: [] } });
     await store().processes.died("w1", NOW + 1);
     expect(await store().processes.seenSince(0)).toEqual([]);
     expect((await store().carryOut([recoverAt(NOW + 1)])).results).toMatchObject([{ freed: 2, uncertain: 2 }]);

@@ -1,5 +1,6 @@
 /** Owns what the contract of the `Store` port does again and again: running, claiming, sending, and looking at the ledger. */
 import { expect } from "vitest";
+import { differencesOf } from "../../campaign/audit.ts";
 import { type Campaign, ledgerOf } from "../../campaign/campaign.ts";
 import { type StatusEvent, type TopicEvent } from "../../event/topics.ts";
 import { MESSAGE_STATUSES, type Message } from "../../message/message.ts";
@@ -55,6 +56,7 @@ export async function expectLedgerToClose(store: Store, campaign: Campaign): Pro
   for (const status of MESSAGE_STATUSES) {
     expect(known.counts[status], status).toBe(rows.filter((row) => row.status === status).length);
   }
+  expect(differencesOf(await store.messages.audit(campaign._id))).toEqual([]);
   const { audience, sent, failed, skipped, uncertain, cancelled, pending } = ledgerOf(known);
   expect(sent + failed + skipped + uncertain + cancelled + pending).toBe(audience);
 }

@@ -1,0 +1,155 @@
+/** Owns the pre-flight: what a start would do, told before it happens, and a start that does just that or says what has changed. */
+import type { Instant } from "../instant.ts";
+import { isSameJson, type JsonValue } from "../json.ts";
+import type { PreflightStore } from "../ports/store.ts";
+import { type Campaign, type CampaignStatus, endingOf, type FrozenRun } from "./campaign.ts";
+import { canarySize } from "./canary.ts";
+import { forecastEnd, type Outlook } from "./forecast.ts";
+import { transition } from "./lifecycle.ts";
+import type { CampaignOptions } from "./options.ts";
+import { type CampaignStart, freeze, type StartDeps } from "./start-campaign.ts";
+import { emptySurvey, finalOf, REMOVALS, type Survey, surveyor } from "./survey.ts";
+
+/** How long a campaign may be started as it was shown. */
+export const RECEIPT_VALID_MS = 3_600_000;
+/** A window is rendered in one go: some 10 ms. */
+const LEADS_PER_WINDOW = 2_000;
+const MOST_LOOKED_UP = 10_000;
+
+/** What was shown of a campaign, and when. */
+export interface Preflight {
+  token: string;
+  campaign_id: string;
+  at: Instant;
+  segment_id: string;
+  /** What the start would have frozen; its cutoff is `at`. */
+  frozen: FrozenRun;
+  options: CampaignOptions;
+  survey: Survey;
+}
+
+export interface PreflightDeps extends StartDeps {
+  store: StartDeps["store"] & { preflights: PreflightStore };
+}
+
+export type PreflightRun =
+  | { kind: "shown"; campaign: Campaign; preflight: Preflight }
+  | { kind: "not_found" }
+  | { kind: "segment_not_found"; segment_id: string }
+  | { kind: "not_startable"; status: CampaignStatus; reason: string };
+
+/** Walks through the audience as a start would now, and keeps what it found under `token`. Nothing of the campaign changes. */
+export async function preflight(deps: PreflightDeps, id: string, token: string): Promise<PreflightRun> {
+  const walked = await walk(deps, id, token, null);
+  if (walked.kind === "shown") await deps.store.preflights.keep(walked.preflight);
+  return walked;
+}
+
+export type StartAsShown =
+  | CampaignStart
+  /** This campaign was never shown under that token, or more than a day ago. */
+  | { kind: "preflight_not_found" }
+  | { kind: "preflight_expired"; expired_at: Instant }
+  /** In words, at least one. */
+  | { kind: "preflight_changed"; changes: string[] };
+
+/** Starts a campaign where everything is still as it was shown under `token`. */
+export async function startAsShown(deps: PreflightDeps, id: string, token: string): Promise<StartAsShown> {
+  const shown = await deps.store.preflights.read(token);
+  if (shown?.campaign_id !== id) {
+    return (await deps.store.campaigns.read(id)) === null ? { kind: "not_found" } : { kind: "preflight_not_found" };
+  }
+  const walked = await walk(deps, id, token, shown.at);
+  if (walked.kind !== "shown") return walked;
+  const expired_at = shown.at + RECEIPT_VALID_MS;
+  if (walked.preflight.at >= expired_at) return { kind: "preflight_expired", expired_at };
+  const changes = changesSince(shown, walked.preflight);
+  if (changes.length > 0) return { kind: "preflight_changed", changes };
+
+  const { frozen, survey, segment_id } = walked.preflight;
+  if (survey.matched === 0) return { kind: "empty_audience", segment_id };
+  const input = { campaign_id: id, frozen, expected: survey.matched, now: deps.clock.now() };
+  const [start] = await deps.bus.commit([{ step: "start", input }]);
+  // Somebody else started or changed it in the meantime: looked at again.
+  return start.kind === "started" ? { kind: "started", audience: survey.matched } : startAsShown(deps, id, token);
+}
+
+/** `textsAt`: the moment that the texts are rendered for, so that one that tells the time is not taken for another; null: now. */
+async function walk({ store, clock }: PreflightDeps, id: string, token: string, textsAt: Instant | null): Promise<PreflightRun> {
+  const campaign = await store.campaigns.read(id);
+  if (campaign === null) return { kind: "not_found" };
+  const { status, options, segment_id } = campaign;
+  const moved = transition(status, "start");
+  if (moved.kind === "refused") return { kind: "not_startable", status, reason: moved.reason };
+  const at = clock.now();
+  if (endingOf(campaign, at) !== null) {
+    return { kind: "not_startable", status, reason: "It has expired, so nobody would be written to: set a later `expires_at`" };
+  }
+  const segment = await store.segments.read(segment_id);
+  if (segment === null) return { kind: "segment_not_found", segment_id };
+
+  const frozen = freeze(campaign, segment.rule_ast, at);
+  const survey = emptySurvey(frozen.variants.length);
+  const matching = await store.segments.count(frozen.rule, at);
+  const lookUpEvery = Math.max(1, Math.ceil(matching / MOST_LOOKED_UP));
+  const look = surveyor({ campaign_id: id, frozen, options, textsAt: textsAt ?? at, lookUpEvery }, survey);
+  let after: string | null = null;
+  do {
+    const window = { campaign_id: id, frozen, frequency_cap: options.frequency_cap, after, leadsPerWindow: LEADS_PER_WINDOW };
+    const { leads, next } = await store.preflights.window(window);
+    for (const lead of leads) look(lead);
+    after = next;
+  } while (after !== null);
+  return { kind: "shown", campaign, preflight: { token, campaign_id: id, at, segment_id, frozen, options, survey } };
+}
+
+/** What is not as it was shown, in words. */
+export function changesSince(shown: Preflight, now: Preflight): string[] {
+  const changes: string[] = [];
+  if (!isSame(shown.frozen.variants, now.frozen.variants)) changes.push("what it says");
+  for (const option of ["quiet_hours", "frequency_cap", "expires_at", "canary"] as const) {
+    if (!isSame(shown.options[option], now.options[option])) changes.push(`\`${option}\``);
+  }
+  if (shown.segment_id !== now.segment_id) changes.push("the segment that it goes to");
+  else if (!isSame(shown.frozen.rule, now.frozen.rule)) changes.push("the segment's rule");
+
+  const note = (what: string, before: number, after: number) => {
+    if (before !== after) changes.push(`${what} ${before} -> ${after}`);
+  };
+  note("matched", shown.survey.matched, now.survey.matched);
+  for (const removal of REMOVALS) note(removal, shown.survey.removed[removal], now.survey.removed[removal]);
+  note("final", finalOf(shown.survey), finalOf(now.survey));
+  if (changes.length === 0 && !isSame(shown.survey.digest, now.survey.digest)) {
+    changes.push("who is written to, at which number, or with which words: the figures are the same");
+  }
+  return changes;
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  return isSameJson(a as JsonValue, b as JsonValue);
+}
+
+/** How many would go first; null without a canary. */
+export function firstOf({ options: { canary }, survey }: Pick<Preflight, "options" | "survey">): number | null {
+  return canary === null ? null : Math.min(finalOf(survey), canarySize({ expected: survey.matched }, canary));
+}
+
+/**
+ * When the last of them would go out; null where nobody would, or nothing is known of how fast it goes. Whoever is in quiet hours
+ * goes when the last of those that hold now are over, and with a canary the others go after its wait.
+ */
+export function forecastOf(
+  preflight: Pick<Preflight, "options" | "survey">,
+  channel: Omit<Outlook, "pending" | "quietUntil">,
+): Instant | null {
+  const { options, survey } = preflight;
+  const final = finalOf(survey);
+  const first = firstOf(preflight) ?? final;
+  const firstEnd = forecastEnd({ ...channel, pending: first, quietUntil: null });
+  const rest = { ...channel, ahead: 0, use: null };
+  const goesOnAt = firstEnd === null || options.canary === null ? null : firstEnd + options.canary.wait_minutes * 60_000;
+  const restEnd = goesOnAt === null ? null : forecastEnd({ ...rest, pending: final - first, quietUntil: goesOnAt });
+  const quietEnd = forecastEnd({ ...rest, pending: survey.quiet.leads, quietUntil: survey.quiet.until });
+  const ends = [firstEnd, restEnd, quietEnd].filter((end) => end !== null);
+  return ends.length === 0 ? null : Math.max(...ends);
+}
