@@ -66,6 +66,8 @@ async function pauseAgainAndAgain(file: string, messages: number, print: (line: 
     // More than left before the last pause: it is in full swing again.
     const enough = Math.max(left() + 1, Math.floor((messages * pause) / (PAUSES + 2)));
     await until(() => left() >= enough, workers.sendWorker.stats);
+    // Messages leave many at a time: each pause comes at another moment between two such times.
+    await new Promise((resolve) => setTimeout(resolve, (LATENCY.toMs * pause) / PAUSES));
     const calledAt = clock.now();
     await tell("pause");
     const answeredMs = clock.now() - calledAt;

@@ -38,6 +38,7 @@ test("everybody is written to in their own day, wherever they live, as soon as i
   expect(await run.store.messages.nextDue((await run.campaign())._id)).toEqual({
     due_at: start + 2 * HOUR_MS,
     code: "quiet_hours",
+    last_due_at: start + 3 * HOUR_MS,
   });
   await run.advanceUntil(isCompleted(run), 4 * HOUR_MS);
   const sent = sentBy(run);

@@ -7,13 +7,15 @@ let backend: TestBackend;
 /** Every route that takes a body, on things that exist, with a body that it takes. */
 let routes: { method: "POST" | "PATCH"; url: string; good: Record<string, unknown> }[];
 /** Their number, for tests that are declared before the backend is there. */
-const ROUTES = [0, 1, 2, 3, 4, 5, 6, 7];
+const ROUTES = [0, 1, 2, 3, 4, 5, 6, 7, 8];
 
 beforeAll(async () => {
   backend = await openBackend();
   await backend.call("POST", "/api/v1/leads/bulk", { leads: FIVE_LEADS });
   const leads = await backend.call("GET", "/api/v1/leads");
   const { segmentId, campaignId } = await draftCampaign(backend);
+  const { campaignId: scheduledId } = await draftCampaign(backend);
+  const inAnHour = new Date(backend.clock.now() + 3_600_000).toISOString();
   const rule_ast = moreThan("total_spend", 1000);
   const campaign = { name: "x", segment_id: segmentId, message_template: "Hi" };
   routes = [
@@ -25,6 +27,7 @@ beforeAll(async () => {
     { method: "POST", url: "/api/v1/segments/preview", good: { rule_ast } },
     { method: "POST", url: "/api/v1/campaigns", good: campaign },
     { method: "PATCH", url: `/api/v1/campaigns/${campaignId}`, good: campaign },
+    { method: "POST", url: `/api/v1/campaigns/${scheduledId}/schedule`, good: { at: inAnHour, grace_minutes: 60 } },
   ];
 });
 afterAll(() => backend.close());
@@ -103,7 +106,7 @@ describe.each(ROUTES)("the body of route %i", (index) => {
 });
 
 describe("a field that nobody knows is refused by its name", () => {
-  test.each([0, 1, 3, 4, 5, 6, 7])("on route %i", async (index) => {
+  test.each([0, 1, 3, 4, 5, 6, 7, 8])("on route %i", async (index) => {
     const problem = await firstProblem(index, { colour: "red" });
     expect(problem).toMatchObject({ field: "colour", rule: "unknown_field" });
     expect(problem.message).toContain("colour");

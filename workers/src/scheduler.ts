@@ -1,6 +1,6 @@
 /** Owns what only time brings about: scheduled starts, expired leases, due retries, overdue receipts. */
 import { unreachable } from "@mini-crm/core/app-error";
-import { type Campaign, endingOf } from "@mini-crm/core/campaign/campaign";
+import { type Campaign, endingOf, type Hold } from "@mini-crm/core/campaign/campaign";
 import { isMissed } from "@mini-crm/core/campaign/schedule";
 import { startCampaign } from "@mini-crm/core/campaign/start-campaign";
 import type { PipelineDeps, Stage, Timing } from "./deps.ts";
@@ -27,7 +27,6 @@ export function startScheduler(deps: PipelineDeps, senders: ReadonlyMap<string, 
   const closing = new AbortController();
 
   const look = async (): Promise<boolean> => {
-    stats.started += await startDue(deps);
     const { receiptWindowMs } = timing;
     const input = { now: clock.now(), receiptWindowMs, limit: MESSAGES_PER_LOOK, warnings: warningsOf(senders) };
     const [{ freed, uncertain, due, completed }] = await bus.commit([{ step: "recover", input }]);
@@ -35,6 +34,7 @@ export function startScheduler(deps: PipelineDeps, senders: ReadonlyMap<string, 
     stats.uncertain += uncertain;
     if (freed + uncertain > 0) log.warn({ freed, uncertain }, "A worker went silent: its messages are free again or uncertain");
     for (const campaign of completed) log.info({ campaign }, "Campaign completed; some receipts never came");
+    await startDue(deps, stats);
     return freed + uncertain + due >= MESSAGES_PER_LOOK;
   };
 
@@ -65,25 +65,31 @@ export function startScheduler(deps: PipelineDeps, senders: ReadonlyMap<string, 
   };
 }
 
-/** Starts the campaigns whose time has come; answers how many. Several schedulers may try: a campaign starts once. */
-async function startDue(deps: PipelineDeps): Promise<number> {
-  let started = 0;
-  for (const campaign of await deps.store.campaigns.due(deps.clock.now(), CAMPAIGNS_PER_LOOK)) {
-    const refusal = await startOnTime(deps, campaign);
-    if (refusal === null) {
-      started += 1;
-      continue;
+/** Starts the campaigns whose time has come. Several schedulers may try: a campaign starts once. */
+async function startDue(deps: PipelineDeps, stats: SchedulerStats): Promise<void> {
+  const { store, bus, clock, log } = deps;
+  for (const campaign of await store.campaigns.due(clock.now(), CAMPAIGNS_PER_LOOK)) {
+    const { _id, scheduled_at } = campaign;
+    try {
+      const started = await startOnTime(deps, campaign);
+      if (started === "started") stats.started += 1;
+      if (started === "started" || started === "moved") continue;
+      const input = { campaign_id: _id, hold: { ...started, at: clock.now() }, scheduledFor: scheduled_at };
+      const [{ held }] = await bus.commit([{ step: "hold", input }]);
+      if (held) log.warn({ campaign: _id, reason: started.reason }, "A scheduled campaign waits for a person");
+    } catch (error) {
+      // The others start all the same, and this one is tried again.
+      stats.errors += 1;
+      log.error({ err: error, stage: "Scheduler", campaign: _id }, "A campaign that is due could not be started");
     }
-    const hold = { ...refusal, at: deps.clock.now() };
-    const input = { campaign_id: campaign._id, hold, scheduledFor: campaign.scheduled_at };
-    const [{ held }] = await deps.bus.commit([{ step: "hold", input }]);
-    if (held) deps.log.warn({ campaign: campaign._id, reason: hold.reason }, "A scheduled campaign waits for a person");
   }
-  return started;
 }
 
-/** Starts one campaign, unless that is for a person to decide: answers why. */
-async function startOnTime(deps: PipelineDeps, campaign: Campaign): Promise<{ code: string; reason: string } | null> {
+/**
+ * Starts one campaign, unless that is for a person to decide: then it answers why. `moved`: another process was faster, or a
+ * person has told it something else in the meantime.
+ */
+async function startOnTime(deps: PipelineDeps, campaign: Campaign): Promise<"started" | "moved" | Pick<Hold, "code" | "reason">> {
   const now = deps.clock.now();
   const due = new Date(campaign.scheduled_at ?? 0).toISOString();
   if (endingOf(campaign, now) !== null) {
@@ -96,11 +102,11 @@ async function startOnTime(deps: PipelineDeps, campaign: Campaign): Promise<{ co
   }
   const start = await startCampaign(deps, campaign._id, campaign.scheduled_at);
   switch (start.kind) {
-    // Another process was faster, or a person has moved it in the meantime.
     case "started":
+      return "started";
     case "not_startable":
     case "not_found":
-      return null;
+      return "moved";
     case "segment_not_found":
       return { code: "segment_not_found", reason: "Its segment is not there any more: unschedule it and give it another one" };
     case "empty_audience":

@@ -87,28 +87,7 @@ export function campaignVerbs(connection: Connection) {
         return { kind: "changed", campaign: changed };
       }),
 
-    removeCampaign: (id: string): { kind: "removed" } | { kind: "not_found" } | { kind: "in_progress"; status: CampaignStatus } =>
-      connection.transaction(() => {
-        const known = readCampaign(connection, id);
-        if (known === null) return { kind: "not_found" };
-        if (known.status === "RUNNING" || known.status === "PAUSED" || known.status === "SCHEDULED") {
-          return { kind: "in_progress", status: known.status };
-        }
-        for (const table of [
-          "message_text",
-          "message_event",
-          "message",
-          "message_window",
-          "campaign_count",
-          "campaign_reaction",
-          "preflight",
-          "test_message",
-        ]) {
-          connection.run(`DELETE FROM ${table} WHERE campaign_id = ?`, id);
-        }
-        connection.run("DELETE FROM campaign WHERE _id = ?", id);
-        return { kind: "removed" };
-      }),
+    removeCampaign: (id: string): Removal => connection.transaction(() => remove(connection, id)),
 
     listCampaigns: (request: PageRequest & { status: CampaignStatus | null }): Page<Campaign> => {
       const where = request.status === null ? "TRUE" : "status = ?";
@@ -133,4 +112,29 @@ export function campaignVerbs(connection: Connection) {
         )
         .map((row) => campaignOf(connection, row)),
   };
+}
+
+type Removal = { kind: "removed" } | { kind: "not_found" } | { kind: "in_progress"; status: CampaignStatus };
+
+/** Where a campaign has rows besides its own. */
+const TABLES = [
+  "message_text",
+  "message_event",
+  "message",
+  "message_window",
+  "campaign_count",
+  "campaign_reaction",
+  "preflight",
+  "test_message",
+];
+
+function remove(connection: Connection, id: string): Removal {
+  const known = readCampaign(connection, id);
+  if (known === null) return { kind: "not_found" };
+  if (known.status === "RUNNING" || known.status === "PAUSED" || known.status === "SCHEDULED") {
+    return { kind: "in_progress", status: known.status };
+  }
+  for (const table of TABLES) connection.run(`DELETE FROM ${table} WHERE campaign_id = ?`, id);
+  connection.run("DELETE FROM campaign WHERE _id = ?", id);
+  return { kind: "removed" };
 }

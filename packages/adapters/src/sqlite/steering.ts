@@ -31,8 +31,9 @@ export function steer(connection: Connection, input: Input<"steer">): Stepped<St
 const NOTED = { pause: "campaign.paused", resume: "campaign.resumed", cancel: "campaign.cancelled" } as const;
 
 /** Whoever resumes a campaign that the autopilot has paused has seen why. */
-function phaseAfter({ canary_phase, hold }: Campaign, command: CampaignCommand): Campaign["canary_phase"] {
-  return command === "resume" && canary_phase !== null && hold !== null ? "overruled" : canary_phase;
+function phaseAfter(campaign: Campaign, command: CampaignCommand): Campaign["canary_phase"] {
+  const isOverruled = command === "resume" && campaign.canary_phase !== null && campaign.hold !== null;
+  return isOverruled ? "overruled" : campaign.canary_phase;
 }
 
 export function schedule(connection: Connection, input: Input<"schedule">): Stepped<SteeringResult> {

@@ -39,8 +39,8 @@ export function forecastEnd(outlook: Outlook): Instant | null {
   return quietHours === null ? start + durationMs : awake(quietHours, start, durationMs);
 }
 
-function measuredMs(messages: number, perMinute: number | null): number | null {
-  return perMinute === null || perMinute <= 0 ? null : Math.ceil((messages / perMinute) * 60_000);
+function measuredMs(messages: number, speed: number | null): number | null {
+  return speed === null || speed <= 0 ? null : Math.ceil((messages / speed) * 60_000);
 }
 
 function limitedMs(messages: number, rate: RateLimit, use: NonNullable<Outlook["use"]> | null, start: Instant): number | null {
