@@ -235,7 +235,10 @@ export function lagOf(connection: Connection, topic: string, group: string): num
 
 /** The same of every group that has ever read the topic. */
 export function lagsOf(connection: Connection, topic: string): { group: string; events: number }[] {
-  const groups = connection.all("SELECT DISTINCT consumer_group FROM event_offset WHERE topic = ? ORDER BY consumer_group", topic);
+  const groups = connection.all(
+    "SELECT DISTINCT consumer_group FROM event_offset WHERE topic = ? ORDER BY consumer_group",
+    topic,
+  );
   return groups.map((row) => {
     const group = text(row, "consumer_group");
     return { group, events: lagOf(connection, topic, group) };

@@ -1,6 +1,7 @@
 /** Owns the step `record`: what came of tries is written to their messages. */
 import { unreachable } from "@mini-crm/core/app-error";
 import { endingOf } from "@mini-crm/core/campaign/campaign";
+import { transition } from "@mini-crm/core/campaign/lifecycle";
 import type { TopicEvent } from "@mini-crm/core/event/topics";
 import type { Instant } from "@mini-crm/core/instant";
 import { type MessageStatus, parseMessageId } from "@mini-crm/core/message/message";
@@ -10,11 +11,12 @@ import { readCampaign } from "./campaigns.ts";
 import { type Connection, number, text, textOrNull } from "./connection.ts";
 import { type CountChanges, countChanges, type Place } from "./counters.ts";
 import { noteMessageEvent } from "./message-events.ts";
-import { type Input, type MessageKey, type Stepped, statusEventOf } from "./raised.ts";
+import { type Input, jobOf, type MessageKey, type Stepped, statusEventOf } from "./raised.ts";
 
 export function record(connection: Connection, input: Input<"record">): Stepped<StepResult<"record">> {
   const changes = countChanges(connection);
   const sending = new Set<string>();
+  const waiting = new Set<string>();
   const raised: TopicEvent[] = [];
   let applied = 0;
 
@@ -23,7 +25,8 @@ export function record(connection: Connection, input: Input<"record">): Stepped<
     if (key === null || !applyOutcome(connection, key, tried, input, changes)) continue;
     if (tried.outcome.kind === "sent") sending.add(key.campaignId);
     const event = statusEventOf(tried.message_id, tried.outcome, input.now);
-    if (event !== null) raised.push(event);
+    if (event === null) waiting.add(key.campaignId);
+    else raised.push(event);
     applied += 1;
   }
 
@@ -31,7 +34,22 @@ export function record(connection: Connection, input: Input<"record">): Stepped<
   for (const campaignId of sending) {
     connection.run("UPDATE campaign SET last_sent_at = ? WHERE _id = ?", input.now, campaignId);
   }
+  for (const campaignId of waiting) raised.push(...reopen(connection, campaignId, input.now));
   return { result: { applied }, raised };
+}
+
+/**
+ * A campaign that was complete, as far as anybody knew, goes on: a worker that was frozen for longer than its lease has said
+ * that some of its messages surely did not go out.
+ */
+function reopen(connection: Connection, campaignId: string, now: Instant): TopicEvent[] {
+  const status = connection.get("SELECT status FROM campaign WHERE _id = ?", campaignId)?.["status"];
+  if (status !== "COMPLETED") return [];
+  const moved = transition(status, "retry");
+  if (moved.kind !== "moves") throw new Error("Messages of a COMPLETED campaign can be tried again");
+  const set = "UPDATE campaign SET status = ?, completed_at = NULL, updated_at = ? WHERE _id = ?";
+  connection.run(set, moved.to, now, campaignId);
+  return [jobOf(campaignId, null)];
 }
 
 /** Moves one message as `afterOutcome` says; false where it changes nothing. */

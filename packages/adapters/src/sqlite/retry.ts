@@ -89,7 +89,7 @@ function chosenRows(connection: Connection, campaignId: string, choice: RetryCho
     if (rows.length >= most) break;
     if (window < windowBehind(connection, campaignId, after)) continue;
     const found = connection.all(
-      `SELECT * FROM message
+      `SELECT * FROM message INDEXED BY message_settled
        WHERE campaign_id = ?1 AND lead_id > ?2 AND lead_id <= ?3 AND status = ?4 AND (?5 IS NULL OR code = ?5)
          AND settled_at IS NOT NULL
        ORDER BY lead_id`,

@@ -1,6 +1,6 @@
 /** Owns the `Store` port on SQLite: every verb with the lane that carries it out. */
 import type { CarriedOut, Step } from "@mini-crm/core/ports/steps";
-import type { ActivityStore, Store } from "@mini-crm/core/ports/store";
+import type { ActivityStore, MessageStore, Store } from "@mini-crm/core/ports/store";
 import type { WebhookStore } from "@mini-crm/core/ports/webhook-store";
 import { claimOf } from "./claim.ts";
 import type { Database } from "./database.ts";
@@ -40,23 +40,7 @@ export function sqliteStore(database: Database): Store {
       keep: (preflight) => database.call("write", "keepPreflight", preflight),
       read: (token) => database.call("read", "readPreflight", token),
     },
-    messages: {
-      claim: async (request) => claimOf(await database.call("write", "claimMessages", request), request.campaign_id),
-      admit: (request) => database.call("write", "admitMessages", request),
-      read: (id) => database.call("read", "readMessage", id),
-      ofCampaign: (campaignId, request) => database.call("read", "messagesOfCampaign", campaignId, request),
-      next: (campaignId, request) => database.call("scan", "nextMessages", campaignId, request),
-      history: (id) => database.call("read", "messageHistory", id),
-      counts: (campaignId) => database.call("read", "ledgerCounts", campaignId),
-      audit: (campaignId) => database.call("scan", "auditLedger", campaignId),
-      retryable: (campaignId, choice, now) => database.call("read", "retryable", campaignId, choice, now),
-      nextDue: (campaignId) => database.call("read", "nextDue", campaignId),
-      ahead: (campaignId, now) => database.call("read", "messagesAhead", campaignId, now),
-      sentSince: (campaignId, since) => database.call("read", "sentSince", campaignId, since),
-      ofLead: (leadId, limit) => database.call("read", "messagesOfLead", leadId, limit),
-      waiting: (channelId) => database.call("read", "countWaiting", channelId),
-      rateUse: (channelId, rate, now) => database.call("read", "rateUse", channelId, rate, now),
-    },
+    messages: messagesOn(database),
     inbound: {
       ofLead: (leadId, limit) => database.call("read", "inboundOfLead", leadId, limit),
       reactions: (campaignId) => database.call("read", "reactionsOf", campaignId),
@@ -84,6 +68,26 @@ export function sqliteStore(database: Database): Store {
     /** Looks where nobody queues: behind a bulk import's transaction, a ping would tell of the import, not of the store. */
     ping: () => database.call("read", "ping"),
     close: () => database.close(),
+  };
+}
+
+function messagesOn(database: Database): MessageStore {
+  return {
+    claim: async (request) => claimOf(await database.call("write", "claimMessages", request), request.campaign_id),
+    admit: (request) => database.call("write", "admitMessages", request),
+    read: (id) => database.call("read", "readMessage", id),
+    ofCampaign: (campaignId, request) => database.call("read", "messagesOfCampaign", campaignId, request),
+    next: (campaignId, request) => database.call("scan", "nextMessages", campaignId, request),
+    history: (id) => database.call("read", "messageHistory", id),
+    counts: (campaignId) => database.call("read", "ledgerCounts", campaignId),
+    audit: (campaignId) => database.call("scan", "auditLedger", campaignId),
+    retryable: (campaignId, choice, now) => database.call("read", "retryable", campaignId, choice, now),
+    nextDue: (campaignId) => database.call("read", "nextDue", campaignId),
+    ahead: (campaignId, now) => database.call("read", "messagesAhead", campaignId, now),
+    sentSince: (campaignId, since) => database.call("read", "sentSince", campaignId, since),
+    ofLead: (leadId, limit) => database.call("read", "messagesOfLead", leadId, limit),
+    waiting: (channelId) => database.call("read", "countWaiting", channelId),
+    rateUse: (channelId, rate, now) => database.call("read", "rateUse", channelId, rate, now),
   };
 }
 

@@ -32,7 +32,8 @@ export const HANDOVER_SCHEMA = `
 
 function tableOf(kind: Kind): string {
   return `
-    CREATE TABLE IF NOT EXISTS ${kind}_due (id INTEGER PRIMARY KEY, due INTEGER NOT NULL, items TEXT NOT NULL) STRICT;
+    -- AUTOINCREMENT: whoever wakes up with a batch that others have handed over must not settle what came after it.
+    CREATE TABLE IF NOT EXISTS ${kind}_due (id INTEGER PRIMARY KEY AUTOINCREMENT, due INTEGER NOT NULL, items TEXT NOT NULL) STRICT;
     CREATE INDEX IF NOT EXISTS ${kind}_due_due ON ${kind}_due (due);`;
 }
 

@@ -12,7 +12,7 @@ import type { CampaignOptions } from "./options.ts";
  *
  *     DRAFT <-> SCHEDULED -> RUNNING <-> PAUSED
  *       +----------------------^ |  ^
- *                                |  +-- messages tried again by hand
+ *                                |  +-- messages that are tried again
  *                                +-> COMPLETED, CANCELLED
  *
  * COMPLETED means that nothing is pending, and every sent message has its receipt or the time to wait for one has passed.

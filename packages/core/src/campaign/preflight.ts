@@ -8,12 +8,12 @@ import { forecastEnd, type Outlook } from "./forecast.ts";
 import { transition } from "./lifecycle.ts";
 import type { CampaignOptions } from "./options.ts";
 import { type CampaignStart, freeze, type StartDeps } from "./start-campaign.ts";
-import { emptySurvey, finalOf, REMOVALS, type Survey, surveyor } from "./survey.ts";
+import { emptySurvey, finalOf, REMOVALS, type Survey, surveyor, type Walk } from "./survey.ts";
 
 /** How long a campaign may be started as it was shown. */
 export const RECEIPT_VALID_MS = 3_600_000;
 /** A window is rendered in one go: some 10 ms. */
-const LEADS_PER_WINDOW = 2_000;
+const LEADS_PER_WINDOW = 1_000;
 const MOST_LOOKED_UP = 10_000;
 
 /** What was shown of a campaign, and when. */
@@ -59,10 +59,10 @@ export async function startAsShown(deps: PreflightDeps, id: string, token: strin
   if (shown?.campaign_id !== id) {
     return (await deps.store.campaigns.read(id)) === null ? { kind: "not_found" } : { kind: "preflight_not_found" };
   }
+  const expired_at = shown.at + RECEIPT_VALID_MS;
+  if (deps.clock.now() >= expired_at) return { kind: "preflight_expired", expired_at };
   const walked = await walk(deps, id, token, shown.at);
   if (walked.kind !== "shown") return walked;
-  const expired_at = shown.at + RECEIPT_VALID_MS;
-  if (walked.preflight.at >= expired_at) return { kind: "preflight_expired", expired_at };
   const changes = changesSince(shown, walked.preflight);
   if (changes.length > 0) return { kind: "preflight_changed", changes };
 
@@ -89,18 +89,26 @@ async function walk({ store, clock }: PreflightDeps, id: string, token: string, 
   if (segment === null) return { kind: "segment_not_found", segment_id };
 
   const frozen = freeze(campaign, segment.rule_ast, at);
-  const survey = emptySurvey(frozen.variants.length);
   const matching = await store.segments.count(frozen.rule, at);
   const lookUpEvery = Math.max(1, Math.ceil(matching / MOST_LOOKED_UP));
-  const look = surveyor({ campaign_id: id, frozen, options, textsAt: textsAt ?? at, lookUpEvery }, survey);
-  let after: string | null = null;
-  do {
-    const window = { campaign_id: id, frozen, frequency_cap: options.frequency_cap, after, leadsPerWindow: LEADS_PER_WINDOW };
-    const { leads, next } = await store.preflights.window(window);
-    for (const lead of leads) look(lead);
-    after = next;
-  } while (after !== null);
+  const survey = await surveyOf(store, { campaign_id: id, frozen, options, textsAt: textsAt ?? at, lookUpEvery });
   return { kind: "shown", campaign, preflight: { token, campaign_id: id, at, segment_id, frozen, options, survey } };
+}
+
+async function surveyOf(store: PreflightDeps["store"], walked: Walk): Promise<Survey> {
+  const { campaign_id, frozen, options } = walked;
+  const survey = emptySurvey(frozen.variants.length);
+  const look = surveyor(walked, survey);
+  const common = { campaign_id, frozen, frequency_cap: options.frequency_cap, leadsPerWindow: LEADS_PER_WINDOW };
+  const windowBehind = (after: string | null) => store.preflights.window({ ...common, after });
+  let window: ReturnType<typeof windowBehind> | null = windowBehind(null);
+  while (window !== null) {
+    const { leads, next }: Awaited<ReturnType<typeof windowBehind>> = await window;
+    // The store reads on while these are put into words.
+    window = next === null ? null : windowBehind(next);
+    for (const lead of leads) look(lead);
+  }
+  return survey;
 }
 
 /** What is not as it was shown, in words. */
@@ -139,12 +147,12 @@ export function firstOf({ options: { canary }, survey }: Pick<Preflight, "option
  * goes when the last of those that hold now are over, and with a canary the others go after its wait.
  */
 export function forecastOf(
-  preflight: Pick<Preflight, "options" | "survey">,
+  shown: Pick<Preflight, "options" | "survey">,
   channel: Omit<Outlook, "pending" | "quietUntil">,
 ): Instant | null {
-  const { options, survey } = preflight;
+  const { options, survey } = shown;
   const final = finalOf(survey);
-  const first = firstOf(preflight) ?? final;
+  const first = firstOf(shown) ?? final;
   const firstEnd = forecastEnd({ ...channel, pending: first, quietUntil: null });
   const rest = { ...channel, ahead: 0, use: null };
   const goesOnAt = firstEnd === null || options.canary === null ? null : firstEnd + options.canary.wait_minutes * 60_000;

@@ -37,12 +37,12 @@ export interface Walk {
   lookUpEvery: number;
 }
 
-/** A lead that matches, as the store sees it; `lead` has its name and the fields that the texts read, null where none is needed. */
+/** A lead that matches, as the store sees it; `lead` has its name and the fields that the texts read. */
 export interface SurveyedLead {
   lead_id: string;
   phone: string | null;
   removal: StoreRemoval | null;
-  lead: Lead | null;
+  lead: Lead;
 }
 
 /** One message as it would be. */
@@ -117,7 +117,8 @@ export function surveyor(walk: Walk, found: Survey): (lead: SurveyedLead) => voi
   const quietEnd = quietEndBy(walk);
   return ({ lead_id, phone, removal, lead }) => {
     found.matched += 1;
-    if (lead === null || phone === null) return remove(found, lead_id, removal ?? "no_phone");
+    if (removal !== null && removal !== "frequency_cap") return remove(found, lead_id, removal);
+    if (phone === null) return remove(found, lead_id, "no_phone");
     if (!isE164(phone)) return remove(found, lead_id, "invalid_number");
     const { variant, rendered } = wordsFor(walk.frozen.variants, messageId(walk.campaign_id, lead_id), lead, walk.textsAt);
     const message = { lead_id, name: lead.name, phone, variant, rendered };

@@ -176,7 +176,7 @@ export function describePreflight(store: () => Store): void {
       after: null,
       leadsPerWindow: 10,
     });
-    expect(window.leads.map(({ lead }) => lead?.name)).toEqual(["Now"]);
+    expect(window.leads.map(({ lead }) => lead.name)).toEqual(["Now"]);
   });
 
   test("what was shown is kept for a day, and goes with its campaign", async () => {

@@ -168,6 +168,28 @@ export function describeSending(store: () => Store): void {
     await expectLedgerToClose(store(), campaign);
   });
 
+  test("a campaign that was complete goes on where a worker wakes up and says that a message did not go out", async () => {
+    const { campaign, messages } = await sending(store(), 2);
+    const [back, sent] = messages;
+    if (back === undefined || sent === undefined) throw new Error("Two were expected");
+    await record(store(), sent, { kind: "failed", code: "131026", reason: "Not on WhatsApp" });
+    await store().carryOut([recoverAt(NOW + LEASE_MS)]);
+    expect(await store().campaigns.read(campaign._id)).toMatchObject({ status: "COMPLETED", counts: { UNCERTAIN: 1 } });
+    const dueAt = NOW + LEASE_MS + 10;
+    const { raised } = await record(
+      store(),
+      back,
+      { kind: "retry", code: "131000", reason: "Later", dueAt },
+      "w1",
+      NOW + LEASE_MS + 1,
+    );
+    expect(raised).toMatchObject([{ topic: "campaign.jobs", value: { campaign_id: campaign._id, after: null } }]);
+    expect(await store().campaigns.read(campaign._id)).toMatchObject({ status: "RUNNING", completed_at: null });
+    await store().carryOut([recoverAt(dueAt)]);
+    expect(await claimed(store(), campaign, { worker: "w2", now: dueAt })).toMatchObject([{ _id: back._id, attempt: 2 }]);
+    await expectLedgerToClose(store(), campaign);
+  });
+
   test("what waits on a channel is counted", async () => {
     const campaign = await running(store(), 5);
     await expandAll(store(), campaign);
