@@ -5,7 +5,7 @@ import { virtualClock } from "@mini-crm/core/ports/virtual-clock";
 import type { InboundText } from "@mini-crm/core/ports/whatsapp-provider";
 import { openWhatsApp, type Simulator } from "@mini-crm/runtime/engines";
 import { createHttpServer, type HttpServer } from "@mini-crm/runtime/http/http-server";
-import { pino } from "pino";
+import { createLog } from "@mini-crm/runtime/log";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { simulatorRoutes } from "./simulator-routes.ts";
 
@@ -19,7 +19,7 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "mini-crm-simulator-"));
   const settings = { seed: 1, latency: AT_ONCE, deliveredAfter: AT_ONCE, readAfter: AT_ONCE };
   simulator = openWhatsApp({ dataDir: folder, simulator: settings }, clock);
-  app = createHttpServer({ log: pino({ level: "silent" }), apiKey: null, bodyLimitBytes: 65_536 });
+  app = createHttpServer({ log: createLog("silent", "test"), apiKey: null, bodyLimitBytes: 65_536 });
   simulatorRoutes(app, simulator);
 });
 afterEach(async () => {

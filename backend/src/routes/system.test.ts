@@ -19,7 +19,12 @@ describe("health", () => {
     const alone = await backend.call("GET", "/health");
     expect([alone.status, alone.body.status, alone.body.services.jobExpander]).toEqual([200, "degraded", "stopped"]);
 
-    const sign = { _id: "w1", role: "workers" as const, seen_at: backend.clock.now(), detail: { stages: { jobExpander: "running" }, channels: [] } };
+    const sign = {
+      _id: "w1",
+      role: "workers" as const,
+      seen_at: backend.clock.now(),
+      detail: { stages: { jobExpander: "running" }, channels: [] },
+    };
     await backend.store.processes.sign(sign);
     const together = await backend.call("GET", "/health");
     expect([together.status, together.body]).toEqual([
@@ -36,7 +41,12 @@ describe("health", () => {
   test("takes a worker that was last seen more than 10 s ago as gone", async () => {
     const backend = await backendWith();
     const seen_at = backend.clock.now() - 10_500;
-    await backend.store.processes.sign({ _id: "w1", role: "workers", seen_at, detail: { stages: { jobExpander: "running" }, channels: [] } });
+    await backend.store.processes.sign({
+      _id: "w1",
+      role: "workers",
+      seen_at,
+      detail: { stages: { jobExpander: "running" }, channels: [] },
+    });
     expect((await backend.call("GET", "/health")).body.services.jobExpander).toBe("stopped");
   });
 

@@ -2,8 +2,8 @@
 import { type Campaign, endingOf, isComplete } from "@mini-crm/core/campaign/campaign";
 import type { TopicEvent } from "@mini-crm/core/event/topics";
 import type { StepResult, StepTable } from "@mini-crm/core/ports/steps";
-import { inAudience, lastLeadOf, UNREACHABLE, UNREACHABLE_BECAUSE } from "./audience.ts";
 import { noteCampaign } from "./activity.ts";
+import { inAudience, lastLeadOf, UNREACHABLE, UNREACHABLE_BECAUSE } from "./audience.ts";
 import { readCampaign } from "./campaigns.ts";
 import { type Connection, textOrNull } from "./connection.ts";
 import { AFTER_ALL_LEADS, countChanges } from "./counters.ts";

@@ -112,7 +112,7 @@ async function surveyOf(store: PreflightDeps["store"], walked: Walk): Promise<Su
 }
 
 /** What is not as it was shown, in words. */
-export function changesSince(shown: Preflight, now: Preflight): string[] {
+function changesSince(shown: Preflight, now: Preflight): string[] {
   const changes: string[] = [];
   if (!isSame(shown.frozen.variants, now.frozen.variants)) changes.push("what it says");
   for (const option of ["quiet_hours", "frequency_cap", "expires_at", "canary"] as const) {
