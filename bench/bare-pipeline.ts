@@ -138,7 +138,7 @@ function count(
   to: MessageStatus,
   messages: number,
 ): void {
-  const add = `INSERT INTO campaign_count (campaign_id, status, messages) VALUES (?, ?, ?)
+  const add = `INSERT INTO campaign_count (campaign_id, status, code, variant, window, messages) VALUES (?, ?, '', 0, '', ?)
     ON CONFLICT DO UPDATE SET messages = messages + excluded.messages`;
   if (from !== null) connection.run(add, campaignId, from, -messages);
   connection.run(add, campaignId, to, messages);

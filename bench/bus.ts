@@ -61,6 +61,7 @@ function prepare(file: string, leads: number): void {
   );
   connection.transaction(() => {
     for (const { campaign, from } of Object.values(STAGES)) {
+      connection.run("INSERT INTO message_window (campaign_id, after) VALUES (?, '')", campaign);
       for (let index = 0; index < leads; index += 1) insert.run(campaign, leadIdOf(index), from, WORKER, NOW);
     }
   });
