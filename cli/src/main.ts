@@ -11,7 +11,7 @@ const USAGE = `Usage: minicrm <command>
   doctor  Look whether everything that is stored is as it should be; changes nothing, and Mini CRM may run meanwhile
             --json         The findings for a program; the exit code is 0 where all is well, 1 where something is wrong
   drill   Kill a system of its own again and again while campaigns run, and prove that nothing was lost or sent twice
-            --kills N      Kills in each layout (20); --long for 200
+            --kills N      Kills in each layout (20); --long for 100, 200 in all
             --leads N      Recipients of each campaign (10000)
             --seed N       Repeat the accidents of an earlier drill (any)
             --layout WORD  one, two or both: everything in one process, or backend and workers apart (both)

@@ -15,7 +15,7 @@ test("each option is taken, with a space or an equals sign", () => {
   });
   expect(readOptions(["--long", "--layout", "one", "--seed", "9"])).toEqual({
     kind: "options",
-    options: { seed: 9, kills: 200, leads: 10_000, layouts: ["one process"] },
+    options: { seed: 9, kills: 100, leads: 10_000, layouts: ["one process"] },
   });
   expect(readOptions(["--long", "--kills", "500"])).toMatchObject({ options: { kills: 500 } });
 });
@@ -27,7 +27,7 @@ test.each([
   [["--leads", "1e3"], '--leads must be a whole number from 1 to 100000, but is "1e3".'],
   [["--seed", "dice"], '--seed must be a whole number from 0 to 2147483648, but is "dice".'],
   [["--layout", "three"], '--layout must be one, two or both, but is "three".'],
-  [["--long", "--kills", "5"], "--long is for 200 kills or more: leave one of --long and --kills out."],
+  [["--long", "--kills", "5"], "--long is for 100 kills or more: leave one of --long and --kills out."],
   [["--long=yes"], "--long takes no value."],
   [["--forever"], "drill has no option --forever."],
   [["now"], '"now" is no option of drill.'],

@@ -18,7 +18,8 @@ export const WORD_FOR: Readonly<Record<Layout, string>> = { "one process": "one"
 
 const NAMES: ReadonlySet<string> = new Set(["kills", "leads", "seed", "layout", "long"]);
 const KILLS = 20;
-const KILLS_IF_LONG = 200;
+/** In each of the two layouts: 200 in all. */
+const KILLS_IF_LONG = 100;
 const LEADS = 10_000;
 const MOST_KILLS = 10_000;
 const MOST_LEADS = 100_000;
