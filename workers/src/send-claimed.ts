@@ -53,12 +53,13 @@ export async function sendClaimed(
     else rendered.push(ready);
   }
 
+  const admittedAt = clock.now();
   const admission = await store.messages.admit({
     channel_id: sender.channel.id,
     worker,
     messages: rendered.map(({ message, text }) => ({ _id: message._id, attempt: message.attempt, text })),
     rate: sender.channel.rate,
-    now: clock.now(),
+    now: admittedAt,
   });
   for (const id of admission.opted_out)
     outcomes.set(id, { kind: "skipped", reason: "opted_out", detail: "Does not want messages" });
@@ -66,7 +67,7 @@ export async function sendClaimed(
     outcomes.set(id, { kind: "skipped", reason: "frequency_cap", detail: "Has had as many messages of late as the cap allows" });
   const admitted = new Set(admission.admitted);
   const going = rendered.filter(({ message }) => admitted.has(message._id));
-  await sendAll(deps, sender, going, timing, outcomes);
+  await sendAll(deps, sender, going, admittedAt + LATEST_START_MS, timing, outcomes);
 
   const settled = claim.messages.map((message) => ({
     message_id: message._id,
@@ -108,11 +109,11 @@ async function sendAll(
   deps: PipelineDeps,
   sender: Sender,
   going: readonly Rendered[],
+  latestStart: Instant,
   timing: Timing,
   outcomes: Map<string, SendOutcome>,
 ): Promise<void> {
   const { clock } = deps;
-  const latestStart = clock.now() + LATEST_START_MS;
   const answered = new AbortController();
   const timeout = noAnswerWithin(timing.sendTimeoutMs, clock, answered.signal);
   await Promise.all(

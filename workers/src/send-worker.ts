@@ -38,7 +38,7 @@ export function startSendWorker(deps: PipelineDeps, channels: readonly Channel[]
     async handler({ events, signal }) {
       // Channels share the batch but not their limits: one that waits holds none of the others' messages back.
       const byChannel = Map.groupBy(events, ({ value }) => value.channel_id);
-      await Promise.all(
+      await allEnded(
         [...byChannel].map(async ([channelId, looks]) => {
           const sender = senders.get(channelId);
           if (sender === undefined) throw new Error(`No channel is called ${channelId}`);
@@ -47,7 +47,7 @@ export function startSendWorker(deps: PipelineDeps, channels: readonly Channel[]
             for (const { value } of windows) await sendWindow(deps, sender, value, timing, tally, signal);
           };
           // Without a limit the store writes one window down while the other is rendered and sent.
-          await (sender.channel.rate === null ? Promise.all([sendOn(), sendOn()]) : sendOn());
+          await (sender.channel.rate === null ? allEnded([sendOn(), sendOn()]) : sendOn());
         }),
       );
     },
@@ -65,6 +65,12 @@ export function startSendWorker(deps: PipelineDeps, channels: readonly Channel[]
       await consumption.close();
     },
   };
+}
+
+/** Waits for all, and then rejects with what one of them did: a batch must not end while some of it is still on the wire. */
+async function allEnded(running: readonly Promise<void>[]): Promise<void> {
+  const ended = await Promise.allSettled(running);
+  for (const end of ended) if (end.status === "rejected") throw end.reason;
 }
 
 /** Sends what is pending in a window until nothing of it can be claimed any more. */
