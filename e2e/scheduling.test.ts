@@ -136,7 +136,12 @@ describe("a campaign that is paused", () => {
     const campaign = await createCampaign(it, LEADS);
     const frozen = freeze(campaign, EVERYBODY, it.clock.now());
     for (const worker of ["one", "two", "three"]) await it.work(worker);
-    await it.bus.commit([{ step: "start", input: { campaign_id: campaign._id, frozen, expected: LEADS, now: it.clock.now() } }]);
+    await it.bus.commit([
+      {
+        step: "start",
+        input: { campaign_id: campaign._id, seenAt: campaign.updated_at, frozen, expected: LEADS, now: it.clock.now() },
+      },
+    ]);
     while (it.simulator.outbox({ page: 1, limit: 1 }).total === 0) await it.clock.advance(20);
     await it.clock.advance(Math.floor(it.clock.random() * LATENCY_MS));
 

@@ -13,7 +13,7 @@ export interface Accident {
 }
 
 /** Most blows fall where it hurts: around one of these. */
-const TENDER = ["admitMessages", "claimMessages", "commit", "send", "receipts", "readTurn"];
+const TENDER = ["admitMessages", "admitMessages", "claimMessages", "commit", "send", "receipts", "readTurn"];
 
 /** Each seed draws some of these. */
 export const ACCIDENTS = {
@@ -30,7 +30,7 @@ export const ACCIDENTS = {
     },
   },
   freeze: {
-    weight: 5,
+    weight: 8,
     happen(world, draws) {
       world.processes.some(draws)?.addFuse(fuseFrom(draws, "freeze"));
     },
@@ -50,7 +50,7 @@ export const ACCIDENTS = {
   },
   "restart in order": {
     weight: 4,
-    happen: (world, draws) => world.processes.restartInOrder(draws),
+    happen: (world, draws) => atAnEffect(world, draws, async () => world.processes.restartInOrder(draws)),
   },
   outage: {
     weight: 3,

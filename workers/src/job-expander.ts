@@ -21,7 +21,8 @@ export function startJobExpander({ bus, clock, log }: PipelineDeps): Stage<JobEx
   const consumption = bus.consume({
     topic: "campaign.jobs",
     group: "job-expander",
-    batchSize: 8,
+    // One window a transaction, so that nobody waits long for the store.
+    batchSize: 1,
     async handler({ events, commit }) {
       const now = clock.now();
       const steps = events.map(

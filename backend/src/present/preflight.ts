@@ -1,5 +1,5 @@
 /** Owns how a pre-flight is shown. */
-import { firstOf, type Preflight, RECEIPT_VALID_MS } from "@mini-crm/core/campaign/preflight";
+import { firstOf, type Preflight, TOKEN_VALID_MS } from "@mini-crm/core/campaign/preflight";
 import { finalOf, lengthOf, REMOVALS, type SampleText } from "@mini-crm/core/campaign/survey";
 import type { PreflightJson } from "@mini-crm/wire/preflight";
 import { iso, isoOrNull } from "./time.ts";
@@ -13,7 +13,7 @@ export function preflightJson(
   const first = firstOf(preflight);
   return {
     token: preflight.token,
-    expires_at: iso(preflight.at + RECEIPT_VALID_MS),
+    expires_at: iso(preflight.at + TOKEN_VALID_MS),
     campaign_id: preflight.campaign_id,
     at: iso(preflight.at),
     waterfall: waterfallOf(survey),

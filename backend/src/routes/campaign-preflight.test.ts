@@ -1,4 +1,4 @@
-import { RECEIPT_VALID_MS } from "@mini-crm/core/campaign/preflight";
+import { TOKEN_VALID_MS } from "@mini-crm/core/campaign/preflight";
 import type { ChannelSign } from "@mini-crm/core/channel/channel-sign";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Answer, openBackend, type TestBackend } from "../test-backend.ts";
@@ -61,7 +61,7 @@ describe("a pre-flight", () => {
       { name: "David Brown" },
       { name: null, phone: "+4930901821", text: null, blank: "name", reason: null },
     ]);
-    expect(Date.parse(body.data.expires_at) - Date.parse(body.data.at)).toBe(RECEIPT_VALID_MS);
+    expect(Date.parse(body.data.expires_at) - Date.parse(body.data.at)).toBe(TOKEN_VALID_MS);
     expect(await statusOf()).toBe("DRAFT");
   });
 
@@ -156,7 +156,7 @@ describe("a run with a pre-flight's token", () => {
     expect(errorOf(await runWith(token, "none"))).toEqual([404, "CAMPAIGN_NOT_FOUND"]);
     const shown = await backend.store.preflights.read(token);
     if (shown === null) throw new Error("Nothing was kept");
-    await backend.store.preflights.keep({ ...shown, token: "old", at: shown.at - RECEIPT_VALID_MS });
+    await backend.store.preflights.keep({ ...shown, token: "old", at: shown.at - TOKEN_VALID_MS });
     expect(errorOf(await runWith("old"))).toEqual([409, "PREFLIGHT_EXPIRED"]);
     expect(await statusOf()).toBe("DRAFT");
   });

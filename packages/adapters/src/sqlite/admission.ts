@@ -7,6 +7,7 @@ import type { Admission, MessageStore } from "@mini-crm/core/ports/store";
 import { readCampaign } from "./campaigns.ts";
 import { type Connection, text } from "./connection.ts";
 import { type CountChanges, countChanges } from "./counters.ts";
+import { hasHeardWishes, lastStops } from "./inbound.ts";
 import { countSends, rateUse } from "./rate.ts";
 
 type AdmitRequest = Parameters<MessageStore["admit"]>[0];
@@ -50,6 +51,7 @@ function admitOf(
   let room = use === null || request.rate === null ? Number.POSITIVE_INFINITY : request.rate.messages - use.used;
   const leadIds = asking.map(({ leadId }) => leadId);
   const hasOptedOut = optedOutAmong(connection, leadIds);
+  for (const leadId of stoppedStrangersAmong(connection, campaign._id, leadIds)) hasOptedOut.add(leadId);
   const hasHadEnough = cappedAmong(connection, campaign._id, campaign.options.frequency_cap, leadIds, request.now);
   let admitted = 0;
   for (const message of asking) {
@@ -99,6 +101,23 @@ function optedOutAmong(connection: Connection, leadIds: readonly string[]): Set<
     last,
   );
   return new Set(rows.map((row) => text(row, "_id")));
+}
+
+/** Those whose message still goes to a number that is no longer theirs, and whose owner has said stop. */
+function stoppedStrangersAmong(connection: Connection, campaignId: string, leadIds: readonly string[]): Set<string> {
+  if (!hasHeardWishes(connection)) return new Set();
+  const rows = connection.all(
+    `SELECT m.lead_id, m.phone FROM json_each(?) AS asked CROSS JOIN message AS m ON m.campaign_id = ? AND m.lead_id = asked.value
+     WHERE EXISTS (SELECT 1 FROM inbound_message AS i WHERE i.phone = m.phone AND i.wish IS NOT NULL)
+       AND NOT EXISTS (SELECT 1 FROM lead_contact AS c WHERE c.kind = 'phone' AND c.value = m.phone AND c.lead_id = m.lead_id)`,
+    JSON.stringify(leadIds),
+    campaignId,
+  );
+  const stops = lastStops(
+    connection,
+    rows.map((row) => text(row, "phone")),
+  );
+  return new Set(rows.filter((row) => stops.has(text(row, "phone"))).map((row) => text(row, "lead_id")));
 }
 
 const DAY_MS = 86_400_000;

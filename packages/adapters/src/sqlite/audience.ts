@@ -1,5 +1,6 @@
 /** Owns who is in a campaign's audience, and who of them cannot be written to, in SQL over the table `lead`. */
 import type { FrozenRun } from "@mini-crm/core/campaign/campaign";
+import { reasonOf } from "@mini-crm/core/message/reasons";
 import { type Connection, number, text } from "./connection.ts";
 import { compileRule, type RuleQuery } from "./rule-query.ts";
 
@@ -8,7 +9,7 @@ export const UNREACHABLE = "(lead.consent = 'opted_out' OR lead.phones = '[]')";
 
 /** Why each of them cannot. */
 export const UNREACHABLE_BECAUSE = [
-  { code: "opted_out", reason: "Does not want messages", condition: "lead.consent = 'opted_out'" },
+  { code: "opted_out", reason: reasonOf("opted_out"), condition: "lead.consent = 'opted_out'" },
   { code: "no_phone", reason: "Has no phone number", condition: "lead.consent <> 'opted_out'" },
 ] as const;
 

@@ -20,9 +20,9 @@ export function lookAtCampaigns(connection: Connection, input: Input<"recover">)
   return jobs;
 }
 
-/** A campaign that has expired ends once. */
-function endsNow({ expanded, counts }: Campaign): boolean {
-  return !expanded || counts.PENDING + counts.CLAIMED > 0;
+/** A campaign that has expired ends once; a pause has nothing left to hold back then. */
+function endsNow({ status, expanded, counts }: Campaign): boolean {
+  return status === "PAUSED" || !expanded || counts.PENDING + counts.CLAIMED > 0;
 }
 
 /** Pauses a campaign that alarms; true where its canary has just passed. */

@@ -72,7 +72,8 @@ export function campaignVerbs(connection: Connection) {
         const known = readCampaign(connection, id);
         if (known === null) return { kind: "not_found" };
         if (known.status !== "DRAFT") return { kind: "not_draft", status: known.status };
-        const changed: Campaign = { ...known, ...fields, updated_at: now };
+        // Later than before in any case: a start tells by this moment that nothing has changed since it looked.
+        const changed: Campaign = { ...known, ...fields, updated_at: Math.max(now, known.updated_at + 1) };
         connection.run(
           `UPDATE campaign SET name = ?, segment_id = ?, message_template = ?, options = ?, expected = ?, updated_at = ?
            WHERE _id = ?`,
@@ -81,7 +82,7 @@ export function campaignVerbs(connection: Connection) {
           changed.message_template,
           JSON.stringify(changed.options),
           changed.expected,
-          now,
+          changed.updated_at,
           id,
         );
         return { kind: "changed", campaign: changed };

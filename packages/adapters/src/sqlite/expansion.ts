@@ -1,14 +1,14 @@
 /** Owns how an audience becomes message rows on SQLite: a window of leads at a time, set by set. */
-import { type Campaign, endingOf, isComplete } from "@mini-crm/core/campaign/campaign";
+import { type Campaign, endingOf } from "@mini-crm/core/campaign/campaign";
 import type { TopicEvent } from "@mini-crm/core/event/topics";
 import type { StepResult, StepTable } from "@mini-crm/core/ports/steps";
-import { noteCampaign } from "./activity.ts";
 import { inAudience, lastLeadOf, UNREACHABLE, UNREACHABLE_BECAUSE } from "./audience.ts";
 import { readCampaign } from "./campaigns.ts";
 import { type Connection, textOrNull } from "./connection.ts";
 import { AFTER_ALL_LEADS, countChanges } from "./counters.ts";
 import { endNext } from "./ending.ts";
 import { jobOf, type Stepped, windowOf } from "./raised.ts";
+import { completeThoseDone } from "./receipts.ts";
 
 type ExpandInput = StepTable["expand"]["input"];
 
@@ -127,7 +127,7 @@ function skipDuplicateNumbers(connection: Connection, campaignId: string, after:
      WHERE campaign_id = ? AND status = 'PENDING' AND attempt = 0
        AND lead_id IN (SELECT _id FROM lead WHERE shares_phone = 1 AND _id > ? AND _id <= ?)
        AND EXISTS (
-         SELECT 1 FROM lead_contact AS c JOIN message AS other ON other.campaign_id = message.campaign_id AND other.lead_id = c.lead_id
+         SELECT 1 FROM lead_contact AS c CROSS JOIN message AS other ON other.campaign_id = message.campaign_id AND other.lead_id = c.lead_id
          WHERE c.kind = 'phone' AND c.value = message.phone AND c.lead_id < message.lead_id
            AND other.phone = message.phone AND other.code IS NOT 'opted_out')`,
     now,
@@ -140,8 +140,5 @@ function skipDuplicateNumbers(connection: Connection, campaignId: string, after:
 /** Notes that everyone has a row; a campaign of which nobody can be written to is complete at once. */
 function finish(connection: Connection, campaignId: string, input: ExpandInput): void {
   connection.run("UPDATE campaign SET expanded = 1, updated_at = ? WHERE _id = ?", input.now, campaignId);
-  const campaign = readCampaign(connection, campaignId);
-  if (campaign === null || !isComplete(campaign, input.now, Number.POSITIVE_INFINITY)) return;
-  connection.run("UPDATE campaign SET status = 'COMPLETED', completed_at = ? WHERE _id = ?", input.now, campaignId);
-  noteCampaign(connection, "campaign.completed", campaignId, input.now);
+  completeThoseDone(connection, [campaignId], { now: input.now, receiptWindowMs: Number.POSITIVE_INFINITY });
 }

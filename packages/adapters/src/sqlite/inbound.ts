@@ -112,17 +112,22 @@ export function heedStops(connection: Connection, leads: readonly Lead[], now: I
   });
 }
 
-/** Of those numbers whose last wish is a stop, when that was. */
-function lastStops(connection: Connection, phones: readonly string[]): Map<string, Instant> {
-  if (connection.get("SELECT 1 AS one FROM inbound_message WHERE wish IS NOT NULL LIMIT 1") === undefined) return new Map();
+/** Nearly everywhere nobody has said stop yet, and then nothing needs to be looked up. */
+export function hasHeardWishes(connection: Connection): boolean {
+  return connection.get("SELECT 1 AS one FROM inbound_message WHERE wish IS NOT NULL LIMIT 1") !== undefined;
+}
+
+/** Of those numbers whose last wish is a stop, when that was; of a stop and a start at one moment the stop counts. */
+export function lastStops(connection: Connection, phones: readonly string[]): Map<string, Instant> {
+  if (!hasHeardWishes(connection)) return new Map();
   const rows = connection.all(
-    `SELECT phone, at FROM (
-       SELECT i.phone, i.wish, max(i.at) AS at FROM json_each(?) AS asked CROSS JOIN inbound_message AS i
-         ON i.phone = asked.value AND i.wish IS NOT NULL GROUP BY i.phone)
-     WHERE wish = 'stop'`,
+    `SELECT i.phone, max(i.at) FILTER (WHERE i.wish = 'stop') AS stopped_at,
+       coalesce(max(i.at) FILTER (WHERE i.wish = 'start'), 0) AS started_at
+     FROM json_each(?) AS asked CROSS JOIN inbound_message AS i ON i.phone = asked.value AND i.wish IS NOT NULL
+     GROUP BY i.phone HAVING stopped_at >= started_at`,
     JSON.stringify(phones),
   );
-  return new Map(rows.map((row) => [text(row, "phone"), number(row, "at")]));
+  return new Map(rows.map((row) => [text(row, "phone"), number(row, "stopped_at")]));
 }
 
 interface SendingCampaign {

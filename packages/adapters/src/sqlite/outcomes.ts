@@ -1,12 +1,13 @@
 /** Owns the step `record`: what came of tries is written to their messages. */
 import { unreachable } from "@mini-crm/core/app-error";
-import { endingOf } from "@mini-crm/core/campaign/campaign";
+import { type Campaign, endingOf } from "@mini-crm/core/campaign/campaign";
 import { transition } from "@mini-crm/core/campaign/lifecycle";
 import type { TopicEvent } from "@mini-crm/core/event/topics";
 import type { Instant } from "@mini-crm/core/instant";
 import { type MessageStatus, parseMessageId } from "@mini-crm/core/message/message";
 import { afterOutcome, type SendOutcome } from "@mini-crm/core/message/outcome";
 import type { AttemptOutcome, StepResult } from "@mini-crm/core/ports/steps";
+import { noteCampaign } from "./activity.ts";
 import { readCampaign } from "./campaigns.ts";
 import { type Connection, number, text, textOrNull } from "./connection.ts";
 import { type CountChanges, countChanges, type Place } from "./counters.ts";
@@ -16,17 +17,21 @@ import { type Input, jobOf, type MessageKey, type Stepped, statusEventOf } from 
 export function record(connection: Connection, input: Input<"record">): Stepped<StepResult<"record">> {
   const changes = countChanges(connection);
   const sending = new Set<string>();
-  const waiting = new Set<string>();
+  /** Campaigns of which somebody who was being sent to waits again or is skipped; true where nobody knew of them. */
+  const unsent = new Map<string, boolean>();
   const raised: TopicEvent[] = [];
   let applied = 0;
 
   for (const tried of input.outcomes) {
     const key = parseMessageId(tried.message_id);
-    if (key === null || !applyOutcome(connection, key, tried, input, changes)) continue;
+    const moved = key === null ? null : applyOutcome(connection, key, tried, input, changes);
+    if (key === null || moved === null) continue;
     if (tried.outcome.kind === "sent") sending.add(key.campaignId);
+    if (moved.to === "PENDING" || moved.to === "SKIPPED") {
+      unsent.set(key.campaignId, moved.from === "UNCERTAIN" || (unsent.get(key.campaignId) ?? false));
+    }
     const event = statusEventOf(tried.message_id, tried.outcome, input.now);
-    if (event === null) waiting.add(key.campaignId);
-    else raised.push(event);
+    if (event !== null) raised.push(event);
     applied += 1;
   }
 
@@ -34,55 +39,59 @@ export function record(connection: Connection, input: Input<"record">): Stepped<
   for (const campaignId of sending) {
     connection.run("UPDATE campaign SET last_sent_at = ? WHERE _id = ?", input.now, campaignId);
   }
-  for (const campaignId of waiting) raised.push(...reopen(connection, campaignId, input.now));
+  for (const [campaignId, isNews] of unsent) raised.push(...looksFor(connection, campaignId, isNews, input.now));
   return { result: { applied }, raised };
 }
 
 /**
- * A campaign that was complete, as far as anybody knew, goes on: a worker that was frozen for longer than its lease has said
- * that some of its messages surely did not go out.
+ * The sender looks at what comes back by itself. Beyond that, whoever was skipped leaves room in a canary for others that nobody
+ * looks at any more; and a worker that was frozen may say of messages that were uncertain that they surely did not go out.
  */
-function reopen(connection: Connection, campaignId: string, now: Instant): TopicEvent[] {
-  const status = connection.get("SELECT status FROM campaign WHERE _id = ?", campaignId)?.["status"];
-  if (status !== "COMPLETED") return [];
-  const moved = transition(status, "retry");
-  if (moved.kind !== "moves") throw new Error("Messages of a COMPLETED campaign can be tried again");
-  const set = "UPDATE campaign SET status = ?, completed_at = NULL, updated_at = ? WHERE _id = ?";
-  connection.run(set, moved.to, now, campaignId);
-  return [jobOf(campaignId, null)];
+function looksFor(connection: Connection, campaignId: string, isNews: boolean, now: Instant): TopicEvent[] {
+  const campaign = readCampaign(connection, campaignId);
+  if (campaign === null || campaign.counts.PENDING === 0) return [];
+  if (campaign.status === "COMPLETED") reopen(connection, campaign, now);
+  return isNews || campaign.canary_phase === "sending" ? [jobOf(campaignId, null)] : [];
 }
 
-/** Moves one message as `afterOutcome` says; false where it changes nothing. */
+/** A campaign that was complete, as far as anybody knew, has something to do again. */
+export function reopen(connection: Connection, { _id, status }: Campaign, now: Instant): void {
+  const moved = transition(status, "retry");
+  if (moved.kind !== "moves") throw new Error("Messages of a campaign that refuses it are tried again");
+  connection.run("UPDATE campaign SET status = ?, completed_at = NULL, updated_at = ? WHERE _id = ?", moved.to, now, _id);
+  if (moved.to !== status) noteCampaign(connection, "campaign.resumed", _id, now);
+}
+
+/** Moves one message as `afterOutcome` says; null where that changes nothing. */
 function applyOutcome(
   connection: Connection,
   key: MessageKey,
   { attempt, outcome }: AttemptOutcome,
   { worker, now }: Input<"record">,
   changes: CountChanges,
-): boolean {
+): { from: MessageStatus; to: MessageStatus } | null {
   // Nearly every outcome is this one, and needs no look at the row before.
   if (outcome.kind === "sent" && writeSent(connection, key, "SENDING", "SENT", outcome.providerId, now)) {
     changes.moved(key.campaignId, key.leadId, { status: "SENDING" }, { status: "SENT" });
-    return true;
+    return { from: "SENDING", to: "SENT" };
   }
   const row = connection.get(
     "SELECT status, code, worker, attempt FROM message WHERE campaign_id = ? AND lead_id = ?",
     key.campaignId,
     key.leadId,
   );
-  if (row === undefined) return false;
+  if (row === undefined) return null;
   const status = text(row, "status") as MessageStatus;
   const stillTheWorkers = textOrNull(row, "worker") === worker && number(row, "attempt") === attempt;
   const next = afterOutcome({ status, stillTheWorkers }, outcome);
-  if (next === null) return false;
+  if (next === null) return null;
   const from = { status, code: textOrNull(row, "code") };
   if (outcome.kind === "sent") {
     writeSent(connection, key, status, next, outcome.providerId, now);
     changes.moved(key.campaignId, key.leadId, from, { status: next, code: from.code });
-    return true;
+    return { from: status, to: next };
   }
-  writeOutcome(connection, key, from, next, { attempt, outcome }, now, changes);
-  return true;
+  return { from: status, to: writeOutcome(connection, key, from, next, { attempt, outcome }, now, changes) };
 }
 
 /** Notes that a message was sent, where its status is `from`; what a receipt has already said of it stays. */
@@ -95,7 +104,7 @@ function writeSent(
   now: Instant,
 ): boolean {
   const written = connection.run(
-    `UPDATE message SET status = ?, provider_id = ?, sent_at = coalesce(sent_at, ?),
+    `UPDATE message SET status = ?, provider_id = ?, sent_at = coalesce(sent_at, ?), due_at = NULL,
       settled_at = CASE ?1 WHEN 'FAILED' THEN settled_at END,
       code = CASE ?1 WHEN 'FAILED' THEN code END, reason = CASE ?1 WHEN 'FAILED' THEN reason END
      WHERE campaign_id = ? AND lead_id = ? AND status = ?`,
@@ -109,7 +118,7 @@ function writeSent(
   return written === 1;
 }
 
-/** Moves a message for any other outcome; nothing of a campaign that has ended waits for another try. */
+/** Moves a message for any other outcome; nothing of a campaign that has ended waits for another try. Answers where it is now. */
 export function writeOutcome(
   connection: Connection,
   key: MessageKey,
@@ -118,7 +127,7 @@ export function writeOutcome(
   { attempt, outcome }: { attempt: number; outcome: Exclude<SendOutcome, { kind: "sent" }> },
   now: Instant,
   changes: CountChanges,
-): void {
+): MessageStatus {
   if ("code" in outcome && outcome.kind !== "deferred") {
     noteMessageEvent(connection, key, {
       at: now,
@@ -146,6 +155,7 @@ export function writeOutcome(
     key.leadId,
   );
   changes.moved(key.campaignId, key.leadId, from, written);
+  return written.status;
 }
 
 const NOTED_AS = { failed: "FAILED", retry: "PENDING", uncertain: "UNCERTAIN" } as const;

@@ -89,7 +89,7 @@ function expired(connection: Connection, now: number): Row[] {
 function wakeDue(connection: Connection, { now, limit }: Input<"recover">, changes: CountChanges, spans: SpanList): number {
   const rows = connection.all(
     `SELECT m.campaign_id, m.lead_id, m.code FROM campaign AS c CROSS JOIN message AS m ON m.campaign_id = c._id
-     WHERE c.status = 'RUNNING' AND m.due_at <= ? LIMIT ?`,
+     WHERE c.status = 'RUNNING' AND m.due_at <= ? AND m.status = 'PENDING' LIMIT ?`,
     now,
     limit,
   );

@@ -1,5 +1,4 @@
 /** Owns how messages that a person chose are tried again on SQLite: the step `retry`, and the count that is shown before. */
-import { transition } from "@mini-crm/core/campaign/lifecycle";
 import type { Instant } from "@mini-crm/core/instant";
 import type { MessageStatus } from "@mini-crm/core/message/message";
 import { isRetryable, retryRefusal } from "@mini-crm/core/message/retry";
@@ -9,6 +8,7 @@ import { readCampaign } from "./campaigns.ts";
 import { type Connection, number, type Row, text, textOrNull } from "./connection.ts";
 import { AFTER_ALL_LEADS, countChanges, ledgerCounts, windowBehind, windowEnd } from "./counters.ts";
 import { keepHistory, noteMessageEvent } from "./message-events.ts";
+import { reopen } from "./outcomes.ts";
 import { type Input, type Stepped, windowOf } from "./raised.ts";
 
 type Retryable = Awaited<ReturnType<MessageStore["retryable"]>>;
@@ -23,8 +23,10 @@ export function retryable(connection: Connection, campaignId: string, choice: Re
 }
 
 export function retry(connection: Connection, input: Input<"retry">): Stepped<StepResult<"retry">> {
+  const campaign = readCampaign(connection, input.campaign_id);
   const found = retryable(connection, input.campaign_id, input.choice, input.now);
-  if (found.kind !== "counted") return { result: found, raised: [] };
+  if (campaign === null || found.kind !== "counted")
+    return { result: found.kind === "counted" ? { kind: "not_found" } : found, raised: [] };
   if (input.expected !== null && sumOf(found.counts) !== input.expected) {
     return { result: { kind: "changed", counts: found.counts }, raised: [] };
   }
@@ -34,18 +36,10 @@ export function retry(connection: Connection, input: Input<"retry">): Stepped<St
   const last = now.at(-1);
   if (last === undefined) return { result: { kind: "retried", counts: [], next: null }, raised: [] };
   tryAgain(connection, input.campaign_id, now, input.now);
-  wake(connection, input.campaign_id, input.now);
+  reopen(connection, campaign, input.now);
   const look = windowOf(connection, input.campaign_id, null, AFTER_ALL_LEADS, now.length);
   const next = rows.length > now.length ? text(last, "lead_id") : null;
   return { result: { kind: "retried", counts: byReason(now), next }, raised: look === null ? [] : [look] };
-}
-
-/** A campaign that was done has something to do again. */
-function wake(connection: Connection, campaignId: string, now: Instant): void {
-  const campaign = readCampaign(connection, campaignId);
-  const moved = campaign === null ? null : transition(campaign.status, "retry");
-  if (moved?.kind !== "moves") throw new Error("Messages of a campaign that refuses it were tried again");
-  connection.run("UPDATE campaign SET status = ?, completed_at = NULL, updated_at = ? WHERE _id = ?", moved.to, now, campaignId);
 }
 
 /** Whoever held a message holds it no more, so that of an earlier try only the fact that it was sent still counts. */
@@ -85,9 +79,10 @@ function countChosen(connection: Connection, campaignId: string, choice: RetryCh
 function chosenRows(connection: Connection, campaignId: string, choice: RetryChoice, after: string, most: number): Row[] {
   if (choice.lead_ids !== null) return chosenLeads(connection, campaignId, choice, choice.lead_ids, after, most);
   const rows: Row[] = [];
+  const first = windowBehind(connection, campaignId, after);
   for (const window of windowsWithChosen(connection, campaignId, choice)) {
     if (rows.length >= most) break;
-    if (window < windowBehind(connection, campaignId, after)) continue;
+    if (window < first) continue;
     const found = connection.all(
       `SELECT * FROM message INDEXED BY message_settled
        WHERE campaign_id = ?1 AND lead_id > ?2 AND lead_id <= ?3 AND status = ?4 AND (?5 IS NULL OR code = ?5)

@@ -1,7 +1,7 @@
 /** Owns what people tell campaigns on SQLite: the steps `steer`, `schedule` and `hold`. */
 import type { Campaign } from "@mini-crm/core/campaign/campaign";
 import { type CampaignCommand, transition } from "@mini-crm/core/campaign/lifecycle";
-import { scheduleRefusal } from "@mini-crm/core/campaign/schedule";
+import { isStillDue, scheduleRefusal } from "@mini-crm/core/campaign/schedule";
 import type { TopicEvent } from "@mini-crm/core/event/topics";
 import type { SteeringResult, StepResult } from "@mini-crm/core/ports/steps";
 import { noteCampaign } from "./activity.ts";
@@ -72,17 +72,21 @@ function told(
   return { result: { kind: "steered", campaign: steered }, raised };
 }
 
+const NOT_HELD = { result: { held: false }, raised: [] };
+
 export function hold(connection: Connection, input: Input<"hold">): Stepped<StepResult<"hold">> {
-  const { campaign_id, hold: why, scheduledFor = null } = input;
-  const held = connection.run(
-    `UPDATE campaign SET hold = ?1, status = iif(status = 'RUNNING', 'PAUSED', status), updated_at = ?2
-     WHERE _id = ?3 AND status IN ('RUNNING', 'SCHEDULED') AND hold IS NULL
-       AND (?4 IS NULL OR (status = 'SCHEDULED' AND scheduled_at = ?4))`,
+  const { campaign_id, hold: why, scheduledFor } = input;
+  const campaign = readCampaign(connection, campaign_id);
+  if (campaign === null || campaign.hold !== null || !isStillDue(campaign, scheduledFor)) return NOT_HELD;
+  const paused = transition(campaign.status, "pause");
+  if (paused.kind !== "moves" && campaign.status !== "SCHEDULED") return NOT_HELD;
+  connection.run(
+    "UPDATE campaign SET hold = ?, status = ?, updated_at = ? WHERE _id = ?",
     JSON.stringify(why),
+    paused.kind === "moves" ? paused.to : campaign.status,
     why.at,
     campaign_id,
-    scheduledFor,
   );
-  if (held === 1) noteCampaign(connection, "campaign.held", campaign_id, why.at);
-  return { result: { held: held === 1 }, raised: [] };
+  noteCampaign(connection, "campaign.held", campaign_id, why.at);
+  return { result: { held: true }, raised: [] };
 }

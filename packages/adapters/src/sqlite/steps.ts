@@ -2,7 +2,6 @@
 import { unreachable } from "@mini-crm/core/app-error";
 import { transition } from "@mini-crm/core/campaign/lifecycle";
 import { isStillDue } from "@mini-crm/core/campaign/schedule";
-import { variantsOf } from "@mini-crm/core/campaign/variant";
 import type { Step, StepResult } from "@mini-crm/core/ports/steps";
 import { noteCampaign } from "./activity.ts";
 import { readCampaign } from "./campaigns.ts";
@@ -51,8 +50,11 @@ export function carryOutStep(connection: Connection, step: Step): Stepped<StepRe
 
 function start(connection: Connection, input: Input<"start">): Stepped<StepResult<"start">> {
   const campaign = readCampaign(connection, input.campaign_id);
-  const isTheFrozenOne = campaign !== null && JSON.stringify(variantsOf(campaign)) === JSON.stringify(input.frozen.variants);
-  if (!isTheFrozenOne || !isStillDue(campaign, input.scheduledFor) || transition(campaign.status, "start").kind !== "moves") {
+  if (
+    campaign?.updated_at !== input.seenAt ||
+    !isStillDue(campaign, input.scheduledFor) ||
+    transition(campaign.status, "start").kind !== "moves"
+  ) {
     return { result: { kind: "not_startable" }, raised: [] };
   }
   connection.run(

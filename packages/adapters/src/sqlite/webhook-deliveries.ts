@@ -78,12 +78,14 @@ export function webhookDeliveryVerbs(connection: Connection) {
 
     sweepDeliveries: (before: Instant): number =>
       connection.transaction(() => {
-        let swept = connection.run("DELETE FROM webhook_delivery WHERE created_at < ?", before);
+        let swept = 0;
         for (const webhook of connection.all("SELECT _id FROM webhook")) {
+          const id = text(webhook, "_id");
+          swept += connection.run("DELETE FROM webhook_delivery WHERE webhook_id = ? AND created_at < ?", id, before);
           swept += connection.run(
             `DELETE FROM webhook_delivery WHERE _id IN (
                SELECT _id FROM webhook_delivery WHERE webhook_id = ? ORDER BY created_at DESC, _id DESC LIMIT -1 OFFSET ?)`,
-            text(webhook, "_id"),
+            id,
             KEPT_DELIVERIES,
           );
         }

@@ -2,6 +2,7 @@
 import { unreachable } from "../app-error.ts";
 import type { Instant } from "../instant.ts";
 import { MESSAGE_STATUSES, type MessageStatus } from "../message/message.ts";
+import { reasonOf } from "../message/reasons.ts";
 import type { Rule } from "../segment/rule.ts";
 import type { TemplateField } from "../template/fields.ts";
 import type { CanaryPhase } from "./canary.ts";
@@ -154,10 +155,10 @@ export function endingOf(
   if (campaign.status === "CANCELLED") return { status: "CANCELLED" };
   const { expires_at } = campaign.options;
   if (expires_at === null || now < expires_at) return null;
-  return { status: "SKIPPED", code: "expired", reason: "The campaign expired before this message's turn" };
+  return { status: "SKIPPED", code: "expired", reason: reasonOf("expired") };
 }
 
-/** Tells whether a campaign in `status` may still be edited or have its segment taken away. */
+/** Tells whether a campaign in `status` is over, so that nothing needs its segment any more. */
 export function isFinished(status: CampaignStatus): boolean {
   switch (status) {
     case "DRAFT":

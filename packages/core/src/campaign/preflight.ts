@@ -2,16 +2,15 @@
 import type { Instant } from "../instant.ts";
 import { isSameJson, type JsonValue } from "../json.ts";
 import type { PreflightStore } from "../ports/store.ts";
-import { type Campaign, type CampaignStatus, endingOf, type FrozenRun } from "./campaign.ts";
+import type { Campaign, CampaignStatus, FrozenRun } from "./campaign.ts";
 import { canarySize } from "./canary.ts";
 import { forecastEnd, type Outlook } from "./forecast.ts";
-import { transition } from "./lifecycle.ts";
 import type { CampaignOptions } from "./options.ts";
-import { type CampaignStart, freeze, type StartDeps } from "./start-campaign.ts";
+import { type CampaignStart, freeze, type StartDeps, startRefusal } from "./start-campaign.ts";
 import { emptySurvey, finalOf, REMOVALS, type Survey, surveyor, type Walk } from "./survey.ts";
 
 /** How long a campaign may be started as it was shown. */
-export const RECEIPT_VALID_MS = 3_600_000;
+export const TOKEN_VALID_MS = 3_600_000;
 /** A window is rendered in one go: some 10 ms. */
 const LEADS_PER_WINDOW = 1_000;
 const MOST_LOOKED_UP = 10_000;
@@ -59,7 +58,7 @@ export async function startAsShown(deps: PreflightDeps, id: string, token: strin
   if (shown?.campaign_id !== id) {
     return (await deps.store.campaigns.read(id)) === null ? { kind: "not_found" } : { kind: "preflight_not_found" };
   }
-  const expired_at = shown.at + RECEIPT_VALID_MS;
+  const expired_at = shown.at + TOKEN_VALID_MS;
   if (deps.clock.now() >= expired_at) return { kind: "preflight_expired", expired_at };
   const walked = await walk(deps, id, token, shown.at);
   if (walked.kind !== "shown") return walked;
@@ -68,7 +67,8 @@ export async function startAsShown(deps: PreflightDeps, id: string, token: strin
 
   const { frozen, survey, segment_id } = walked.preflight;
   if (survey.matched === 0) return { kind: "empty_audience", segment_id };
-  const input = { campaign_id: id, frozen, expected: survey.matched, now: deps.clock.now() };
+  const seenAt = walked.campaign.updated_at;
+  const input = { campaign_id: id, seenAt, frozen, expected: survey.matched, now: deps.clock.now() };
   const [start] = await deps.bus.commit([{ step: "start", input }]);
   // Somebody else started or changed it in the meantime: looked at again.
   return start.kind === "started" ? { kind: "started", audience: survey.matched } : startAsShown(deps, id, token);
@@ -78,13 +78,10 @@ export async function startAsShown(deps: PreflightDeps, id: string, token: strin
 async function walk({ store, clock }: PreflightDeps, id: string, token: string, textsAt: Instant | null): Promise<PreflightRun> {
   const campaign = await store.campaigns.read(id);
   if (campaign === null) return { kind: "not_found" };
-  const { status, options, segment_id } = campaign;
-  const moved = transition(status, "start");
-  if (moved.kind === "refused") return { kind: "not_startable", status, reason: moved.reason };
+  const { options, segment_id } = campaign;
   const at = clock.now();
-  if (endingOf(campaign, at) !== null) {
-    return { kind: "not_startable", status, reason: "It has expired, so nobody would be written to: set a later `expires_at`" };
-  }
+  const refusal = startRefusal(campaign, at);
+  if (refusal !== null) return refusal;
   const segment = await store.segments.read(segment_id);
   if (segment === null) return { kind: "segment_not_found", segment_id };
 

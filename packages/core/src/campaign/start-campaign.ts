@@ -7,7 +7,7 @@ import type { Store } from "../ports/store.ts";
 import type { Rule } from "../segment/rule.ts";
 import { TEMPLATE_FIELDS } from "../template/fields.ts";
 import { fieldsOf, templateOf } from "../template/template.ts";
-import type { Campaign, CampaignStatus, FrozenRun } from "./campaign.ts";
+import { type Campaign, type CampaignStatus, endingOf, type FrozenRun } from "./campaign.ts";
 import { transition } from "./lifecycle.ts";
 import { isStillDue } from "./schedule.ts";
 import { variantsOf } from "./variant.ts";
@@ -37,8 +37,8 @@ export async function startCampaign(
 ): Promise<CampaignStart> {
   const campaign = await store.campaigns.read(id);
   if (campaign === null) return { kind: "not_found" };
-  const moved = transition(campaign.status, "start");
-  if (moved.kind === "refused") return { kind: "not_startable", status: campaign.status, reason: moved.reason };
+  const refusal = startRefusal(campaign, clock.now());
+  if (refusal !== null) return refusal;
   if (!isStillDue(campaign, scheduledFor)) {
     return { kind: "not_startable", status: campaign.status, reason: "It is no longer scheduled for that moment" };
   }
@@ -50,13 +50,23 @@ export async function startCampaign(
   if (audience === 0) return { kind: "empty_audience", segment_id: segment._id };
   const frozen = freeze(campaign, segment.rule_ast, now);
   const [start] = await bus.commit([
-    { step: "start", input: { campaign_id: id, frozen, expected: audience, now, scheduledFor } },
+    { step: "start", input: { campaign_id: id, seenAt: campaign.updated_at, frozen, expected: audience, now, scheduledFor } },
   ]);
   if (start.kind === "started") return { kind: "started", audience };
 
   // Somebody else started, changed or removed it in the meantime; what was changed is read again.
   const found = await store.campaigns.read(id);
   return found === null ? { kind: "not_found" } : startCampaign({ store, bus, clock }, id, scheduledFor);
+}
+
+/** Why a campaign cannot be started at `now`; null where it can. */
+export function startRefusal(campaign: Campaign, now: Instant): Extract<CampaignStart, { kind: "not_startable" }> | null {
+  const { status } = campaign;
+  const moved = transition(status, "start");
+  if (moved.kind === "refused") return { kind: "not_startable", status, reason: moved.reason };
+  if (endingOf(campaign, now) === null) return null;
+  const reason = "It has expired, so nobody would be written to: set a later `expires_at`";
+  return { kind: "not_startable", status, reason };
 }
 
 /** What a start of `campaign` at `cutoff` holds fast. */

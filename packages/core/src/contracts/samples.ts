@@ -62,6 +62,6 @@ export function startOf(campaign: Campaign, fields: { rule?: Rule; expected?: nu
   const frozen = freeze(campaign, fields.rule ?? EVERYBODY, NOW);
   return {
     step: "start",
-    input: { campaign_id: campaign._id, frozen, expected: fields.expected ?? 0, now: NOW },
+    input: { campaign_id: campaign._id, seenAt: campaign.updated_at, frozen, expected: fields.expected ?? 0, now: NOW },
   } as const;
 }

@@ -39,6 +39,8 @@ const WHATSAPP: Record<string, string> = {
 const WORDS = new Map(Object.entries({ ...SKIPPED, ...OWN, ...WHATSAPP }));
 
 /** What `code` means; null where only the message itself says it. */
+export function reasonOf(code: SkipReason): string;
+export function reasonOf(code: string): string | null;
 export function reasonOf(code: string): string | null {
   return WORDS.get(code) ?? null;
 }

@@ -38,11 +38,18 @@ export interface ReasonCount {
 /** Every step, with what it takes and what it answers. */
 export interface StepTable {
   /**
-   * DRAFT or SCHEDULED -> RUNNING with the audience frozen, where its texts are still the frozen ones and, where `scheduledFor` is
+   * DRAFT or SCHEDULED -> RUNNING with the audience frozen, where it has not changed since `seenAt`, its `updated_at`, and, where `scheduledFor` is
    * given, it is still SCHEDULED for that moment; raises the campaign's job.
    */
   start: {
-    input: { campaign_id: string; frozen: FrozenRun; expected: number; now: Instant; scheduledFor?: Instant | null };
+    input: {
+      campaign_id: string;
+      seenAt: Instant;
+      frozen: FrozenRun;
+      expected: number;
+      now: Instant;
+      scheduledFor?: Instant | null;
+    };
     result: { kind: "started" } | { kind: "not_startable" };
   };
   /**

@@ -39,7 +39,7 @@ export function describeSegmentsAndCampaigns(store: () => Store): void {
       kind: "changed",
       campaign: { name: "New" },
     });
-    await store().carryOut([startOf(campaign)]);
+    await store().carryOut([startOf((await store().campaigns.read(campaign._id)) ?? campaign)]);
     expect(await store().campaigns.change(campaign._id, { name: "Newer" }, NOW)).toEqual({
       kind: "not_draft",
       status: "RUNNING",

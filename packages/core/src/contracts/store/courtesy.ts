@@ -143,6 +143,21 @@ export function describeCourtesy(store: () => Store): void {
     await expectLedgerToClose(store(), campaign);
   });
 
+  test("a campaign that is held when all has gone out is over when it expires", async () => {
+    const campaign = await runningWith(store(), { expires_at: NOW + HOUR_MS }, 2);
+    await sendTo(store(), campaign);
+    await store().carryOut([
+      { step: "hold", input: { campaign_id: campaign._id, hold: { code: "x", reason: "Look", at: NOW } } },
+    ]);
+    await fold(
+      store(),
+      (await rowsOf(store(), campaign)).map((row) => receipt(row, "DELIVERED")),
+    );
+    await store().carryOut([recoverAt(NOW + HOUR_MS)]);
+    await endAll(store(), campaign, NOW + HOUR_MS);
+    expect(await store().campaigns.read(campaign._id)).toMatchObject({ status: "COMPLETED", hold: null });
+  });
+
   test("a canary goes first, everybody else waits for the look, and then goes on", async () => {
     const campaign = await runningWith(store(), { canary: CANARY }, 10);
     expect(await sendTo(store(), campaign)).toBe(2);
@@ -153,6 +168,18 @@ export function describeCourtesy(store: () => Store): void {
     expect(await store().campaigns.read(campaign._id)).toMatchObject({ canary_phase: "passed", status: "RUNNING" });
     expect(await claimed(store(), campaign)).toHaveLength(8);
     await expectLedgerToClose(store(), campaign);
+  });
+
+  test("whoever is skipped in a canary leaves room that is looked at again", async () => {
+    const campaign = await runningWith(store(), { canary: CANARY }, 10);
+    const [skipped, goes] = await claimed(store(), campaign);
+    if (skipped === undefined || goes === undefined) throw new Error("Two were expected");
+    expect(await claimFrom(store(), campaign)).toEqual({ kind: "nothing" });
+    await admit(store(), [goes]);
+    expect((await record(store(), goes, SENT)).raised).toMatchObject([{ topic: "message.statuses" }]);
+    const { raised } = await record(store(), skipped, { kind: "skipped", reason: "blank_variable", detail: "Nothing is known" });
+    expect(raised.map(({ topic }) => topic)).toEqual(["message.statuses", "campaign.jobs"]);
+    expect(await claimed(store(), campaign)).toHaveLength(1);
   });
 
   test("a canary that fails pauses the campaign with the reason, and whoever resumes it has decided", async () => {

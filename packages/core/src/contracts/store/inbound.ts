@@ -204,6 +204,23 @@ function describeConsentByText(store: () => Store): void {
     });
   });
 
+  test("a STOP also holds for a message to the number that its lead had before", async () => {
+    const campaign = await running(store(), 2);
+    await expandAll(store(), campaign);
+    const messages = await claimed(store(), campaign);
+    const [moved, other] = messages;
+    await store().leads.change(moved?.lead_id ?? "", { phones: ["+14155550777"] }, NOW);
+    await hear(store(), [inbound("STOP")]);
+    expect(await consentOf(store(), moved?.lead_id ?? "")).toMatchObject({ state: "unknown" });
+    expect(await admit(store(), messages)).toMatchObject({ admitted: [other?._id], opted_out: [moved?._id] });
+  });
+
+  test("of a STOP and a START at the same moment the STOP counts for whoever comes later", async () => {
+    await hear(store(), [inbound("START", { at: NOW + 5 }), inbound("STOP", { at: NOW + 5 })]);
+    const { lead } = await store().leads.add({ external_id: "1", phones: [ANA] }, LATER);
+    expect(lead.consent).toMatchObject({ state: "opted_out" });
+  });
+
   describe("a START", () => {
     test("opts in again everybody whom a STOP has opted out, and nobody else", async () => {
       const one = await addLead(store(), { external_id: "1", phones: [ANA] });

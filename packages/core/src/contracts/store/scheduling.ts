@@ -129,7 +129,7 @@ export function describeScheduling(store: () => Store): void {
     test("ends when a person starts the campaign", async () => {
       const campaign = await scheduled();
       await hold(campaign, AT);
-      await store().carryOut([startOf(campaign, { expected: 1 })]);
+      await store().carryOut([startOf(await read(campaign), { expected: 1 })]);
       expect(await read(campaign)).toMatchObject({ status: "RUNNING", hold: null });
     });
 

@@ -190,6 +190,26 @@ export function describeSending(store: () => Store): void {
     await expectLedgerToClose(store(), campaign);
   });
 
+  test("a late word that a message was sent ends its wait, and holds nobody else up", async () => {
+    const { campaign, messages } = await sending(store(), 1);
+    const [message] = messages;
+    if (message === undefined) throw new Error("One was expected");
+    await store().carryOut([recoverAt(NOW + LEASE_MS)]);
+    const choice = { status: "UNCERTAIN", code: null, lead_ids: null } as const;
+    const now = NOW + LEASE_MS;
+    const again = { campaign_id: campaign._id, choice, after: null, expected: null, limit: 10, now } as const;
+    await store().carryOut([{ step: "retry", input: again }]);
+    const [second] = await claimed(store(), campaign, { worker: "w2", now });
+    if (second === undefined) throw new Error("It was to be tried again");
+    const until = now + 1_000;
+    await record(store(), second, { kind: "deferred", code: "quiet_hours", reason: "Late", dueAt: until }, "w2", now);
+    await record(store(), message, SENT, "w1", now);
+    expect(await store().messages.read(message._id)).toMatchObject({ status: "SENT", due_at: null, code: null });
+    expect(await store().messages.nextDue(campaign._id)).toBeNull();
+    expect((await store().carryOut([recoverAt(until)])).results).toMatchObject([{ due: 0 }]);
+    await expectLedgerToClose(store(), campaign);
+  });
+
   test("what waits on a channel is counted", async () => {
     const campaign = await running(store(), 5);
     await expandAll(store(), campaign);

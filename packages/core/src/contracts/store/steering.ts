@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { ledgerOf } from "../../campaign/campaign.ts";
 import { type Store } from "../../ports/store.ts";
-import { draft, NOW } from "../samples.ts";
+import { draft, importLeads, leadInputs, NOW, startOf } from "../samples.ts";
 import {
   admit,
   claimed,
@@ -77,6 +77,17 @@ export function describeSteering(store: () => Store): void {
       cancelled: 8,
     });
     await expectLedgerToClose(store(), campaign);
+  });
+
+  test("a campaign that was changed after it was looked at is not started", async () => {
+    await importLeads(store(), leadInputs(2));
+    const campaign = draft();
+    await store().campaigns.create(campaign);
+    const seen = startOf(campaign, { expected: 2 });
+    const change = await store().campaigns.change(campaign._id, { segment_id: "0".repeat(24) }, NOW);
+    expect((await store().carryOut([seen])).results).toEqual([{ kind: "not_startable" }]);
+    if (change.kind !== "changed") throw new Error("A draft can be changed");
+    expect((await store().carryOut([startOf(change.campaign, { expected: 2 })])).results).toEqual([{ kind: "started" }]);
   });
 
   test("what was never started cannot be steered, and what does not exist is not found", async () => {
