@@ -22,48 +22,56 @@ export interface CountChanges {
   write(): void;
 }
 
+/** How many messages have come to a place, or left it. */
+interface Change {
+  place: [status: string, code: string, variant: number, window: string];
+  messages: number;
+}
+
 /** What the counters need to know of a campaign. */
 interface Counted {
+  campaignId: string;
   /** The windows in order, each by the lead that it begins behind. */
   windows: string[];
   variants: readonly FrozenVariant[];
-  changes: Map<string, { place: [status: string, code: string, variant: number, window: string]; messages: number }>;
+  changes: Map<string, Change>;
+  /** The last move and its window's end: nearly every message goes the way of the one before it. */
+  last: { way: string; window: string; end: string; from: Change; to: Change } | null;
 }
 
 export function countChanges(connection: Connection): CountChanges {
   const campaigns = new Map<string, Counted>();
+  let latest: Counted | null = null;
   const countedOf = (campaignId: string): Counted => {
-    const known = campaigns.get(campaignId);
-    if (known !== undefined) return known;
-    const counted = {
+    if (latest?.campaignId === campaignId) return latest;
+    latest = campaigns.get(campaignId) ?? {
+      campaignId,
       windows: windowsOf(connection, campaignId),
       variants: variantsOf(connection, campaignId),
       changes: new Map(),
+      last: null,
     };
-    campaigns.set(campaignId, counted);
-    return counted;
-  };
-  const add = ({ changes }: Counted, { status, code }: Place, variant: number, window: string, messages: number): void => {
-    const reason = needsReason(status) ? (code ?? "") : "";
-    const key = `${status} ${reason} ${variant} ${window}`;
-    const change = changes.get(key);
-    if (change === undefined) changes.set(key, { place: [status, reason, variant, window], messages });
-    else change.messages += messages;
+    campaigns.set(campaignId, latest);
+    return latest;
   };
 
   return {
     moved(campaignId, leadId, from, to) {
       const counted = countedOf(campaignId);
-      const window = windowWith(counted.windows, leadId);
-      const variant = counted.variants.length > 1 ? variantOf(counted.variants, messageId(campaignId, leadId)) : 0;
-      add(counted, from, hasLeft(from.status) ? variant : 0, window, -1);
-      add(counted, to, hasLeft(to.status) ? variant : 0, window, 1);
+      const { last } = counted;
+      const way = wayOf(from, to);
+      const isSame =
+        last !== null && last.way === way && leadId > last.window && leadId <= last.end && counted.variants.length <= 1;
+      const move = isSame ? last : moveOf(counted, leadId, from, to, way);
+      counted.last = move;
+      move.from.messages -= 1;
+      move.to.messages += 1;
     },
     movedMany(campaignId, window, from, to, messages) {
       if (messages === 0) return;
       const counted = countedOf(campaignId);
-      if (from !== null) add(counted, from, 0, window, -messages);
-      add(counted, to, 0, window, messages);
+      if (from !== null) changeAt(counted, from, 0, window).messages -= messages;
+      changeAt(counted, to, 0, window).messages += messages;
     },
     write() {
       for (const [campaignId, { changes }] of campaigns) {
@@ -82,6 +90,35 @@ export function countChanges(connection: Connection): CountChanges {
   };
 }
 
+/** Where a move begins and ends. */
+function wayOf(from: Place, to: Place): string {
+  return `${from.status} ${from.code ?? ""} > ${to.status} ${to.code ?? ""}`;
+}
+
+function moveOf(counted: Counted, leadId: string, from: Place, to: Place, way: string): NonNullable<Counted["last"]> {
+  const index = indexOfWindow(counted.windows, leadId);
+  const window = counted.windows[index];
+  if (window === undefined) throw new Error(`No window of the campaign holds the lead ${leadId}`);
+  const variant = counted.variants.length > 1 ? variantOf(counted.variants, messageId(counted.campaignId, leadId)) : 0;
+  return {
+    way,
+    window,
+    end: counted.windows[index + 1] ?? AFTER_ALL_LEADS,
+    from: changeAt(counted, from, hasLeft(from.status) ? variant : 0, window),
+    to: changeAt(counted, to, hasLeft(to.status) ? variant : 0, window),
+  };
+}
+
+function changeAt({ changes }: Counted, { status, code }: Place, variant: number, window: string): Change {
+  const reason = needsReason(status) ? (code ?? "") : "";
+  const key = `${status} ${reason} ${variant} ${window}`;
+  const known = changes.get(key);
+  if (known !== undefined) return known;
+  const change: Change = { place: [status, reason, variant, window], messages: 0 };
+  changes.set(key, change);
+  return change;
+}
+
 /** Tells whether messages in `status` are counted by reason. PENDING ones have one while they wait for their time. */
 function needsReason(status: MessageStatus): boolean {
   return status === "PENDING" || status === "FAILED" || status === "SKIPPED" || status === "UNCERTAIN";
@@ -92,8 +129,8 @@ function windowsOf(connection: Connection, campaignId: string): string[] {
   return rows.map((row) => text(row, "after"));
 }
 
-/** The last window that begins before `leadId`. */
-function windowWith(windows: readonly string[], leadId: string): string {
+/** The last window that begins before `leadId`; -1 where none does. */
+function indexOfWindow(windows: readonly string[], leadId: string): number {
   let low = 0;
   let high = windows.length;
   while (low < high) {
@@ -101,9 +138,7 @@ function windowWith(windows: readonly string[], leadId: string): string {
     if ((windows[middle] ?? "") < leadId) low = middle + 1;
     else high = middle;
   }
-  const window = windows[low - 1];
-  if (window === undefined) throw new Error(`No window of the campaign holds the lead ${leadId}`);
-  return window;
+  return low - 1;
 }
 
 /** The texts of a campaign that was started. */
