@@ -102,8 +102,6 @@ export interface Rested {
     rate: RateLimit | null;
     sent: { messageId: string; to: string; handedOverAt: number; final: MessageStatus }[];
   }[];
-  /** The leads that are still there. */
-  leads: ReadonlySet<string>;
   /** Processes that crashed or froze: they are what may leave a message uncertain. */
   unlucky: ReadonlySet<string>;
   /** Who admitted each message last. */
@@ -129,7 +127,7 @@ export function judgeAtRest(rested: Rested, violate: Violate): void {
     if (waits !== undefined) violate(`Message ${waits._id} is ${waits.status} for ever in a campaign that is ${campaign.status}`);
   }
   for (const channel of rested.channels) {
-    judgeOutbox(channel, rows, rested.leads, violate);
+    judgeOutbox(channel, rows, violate);
     judgeRate(channel, rested.clocksDifferByMs, violate);
   }
   judgeUnsent(rested, rows, violate);
@@ -144,14 +142,9 @@ function countRows(rows: readonly Message[]): MessageCounts {
 
 /**
  * Whatever left is in the ledger, as far along as its receipts say; nothing left twice, and nothing of a campaign twice to one
- * number. A lead that is deleted takes its number along, and the next lead that has it counts as the first.
+ * number.
  */
-function judgeOutbox(
-  { id, sent }: Rested["channels"][number],
-  rows: ReadonlyMap<string, Message>,
-  leads: ReadonlySet<string>,
-  violate: Violate,
-): void {
+function judgeOutbox({ id, sent }: Rested["channels"][number], rows: ReadonlyMap<string, Message>, violate: Violate): void {
   const left = new Set<string>();
   const recipients = new Set<string>();
   for (const { messageId: message, to, final } of sent) {
@@ -160,7 +153,7 @@ function judgeOutbox(
     const row = rows.get(message);
     if (row?.status !== final)
       violate(`Message ${message} is ${row?.status ?? "nowhere"} in the ledger, and ${final} at WhatsApp`);
-    if (row === undefined || !leads.has(row.lead_id)) continue;
+    if (row === undefined) continue;
     const recipient = `${row.campaign_id} ${to}`;
     if (recipients.has(recipient)) violate(`Two messages of campaign ${row.campaign_id} went to ${to}`);
     recipients.add(recipient);

@@ -118,9 +118,8 @@ export function createWorld({ seed, plan, bug, hashed }: WorldOptions): World {
     }
     const deadLetters = (await Promise.all(TOPICS.map((topic) => bus.deadLetters(topic, 10)))).flat();
     const clocksDifferByMs = processes.clocksDifferByMs();
-    const leads = new Set(connection.all("SELECT _id FROM lead").map((row) => text(row, "_id")));
     const { unlucky } = processes;
-    return { campaigns, channels: outsides.map(sentOn), leads, unlucky, admittedBy, clocksDifferByMs, deadLetters };
+    return { campaigns, channels: outsides.map(sentOn), unlucky, admittedBy, clocksDifferByMs, deadLetters };
   }
 
   return {

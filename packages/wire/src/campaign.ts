@@ -29,7 +29,11 @@ const template = Type.String({
   description: "The text, with variables such as {{name}} or {{metadata.tier | default: 'dear customer'}}",
 });
 
-const ClockTime = Type.String({ pattern: "^([01][0-9]|2[0-3]):[0-5][0-9]$", examples: ["21:00"] });
+const ClockTime = Type.String({
+  pattern: "^([01][0-9]|2[0-3]):[0-5][0-9]$",
+  errorMessage: { pattern: "must be a time of day such as 21:00" },
+  examples: ["21:00"],
+});
 const Percent = Type.Number({ minimum: 0, maximum: 100 });
 
 const QuietHours = Type.Object(

@@ -17,7 +17,11 @@ export const StatusBreakdown = Type.Object({
 export type StatusBreakdown = Static<typeof StatusBreakdown>;
 
 const FilterFields = {
-  status: Type.Optional(MessageStatusJson),
+  status: Type.Optional(
+    Type.Enum(MessageStatusJson.enum, {
+      description: "The status it has now; those that went on to DELIVERED or READ are not SENT any more",
+    }),
+  ),
   code: Type.Optional(
     Type.String({ minLength: 1, maxLength: 100, description: "Only with this reason, such as opted_out or 131026" }),
   ),

@@ -1,9 +1,8 @@
 /** Owns a campaign's ledger as it stands on the wire: the equation, every place by status and reason, and the check of it. */
 import { Type } from "typebox";
 import { CampaignStats, CampaignStatusJson } from "./campaign.ts";
-import { StatusBreakdown } from "./delivery.ts";
 import { success } from "./envelope.ts";
-import { MessageStatusJson } from "./message.ts";
+import { MessageStatusJson, VariantName } from "./message.ts";
 import { TextOrNull } from "./text.ts";
 
 export const LedgerQuery = Type.Object(
@@ -26,7 +25,7 @@ const Place = Type.Object({
 const Difference = Type.Object({
   status: MessageStatusJson,
   code: TextOrNull,
-  variant: Type.Integer(),
+  variant: VariantName,
   window: Type.String({ description: "The part of the audience behind the lead with this identifier" }),
   counter: Type.Integer(),
   rows: Type.Integer(),
@@ -46,7 +45,6 @@ export const LedgerAnswer = success(
     closes: Type.Boolean({
       description: "Whether audience = sent + failed + skipped + uncertain + cancelled + pending: anything but true is a bug",
     }),
-    statusBreakdown: StatusBreakdown,
     counts: Type.Array(Place, { description: "How many stand where now, by status and reason" }),
     retry_refusal: Type.Union([Type.String(), Type.Null()], { description: "Why nothing of it can be tried again" }),
     check: Type.Optional(Check),

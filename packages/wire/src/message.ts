@@ -17,6 +17,8 @@ export const MessageStatusJson = Type.Enum([
 ]);
 export type MessageStatusJson = Static<typeof MessageStatusJson>;
 
+export const VariantName = Type.String({ description: "The name of the campaign's text that it has; A where there is one text" });
+
 export const MessageJson = Type.Object({
   _id: Type.String(),
   campaign_id: Type.String(),
@@ -24,7 +26,7 @@ export const MessageJson = Type.Object({
   status: MessageStatusJson,
   attempt: Type.Integer({ description: "How many times it has been taken up for sending" }),
   phone: TextOrNull,
-  variant: Type.Integer({ description: "Which of the campaign's texts it has: its place among them, from 0" }),
+  variant: VariantName,
   due_at: Type.Union([Time, Type.Null()], { description: "PENDING: not before this moment, for the reason given" }),
   text: Type.Union([Type.String(), Type.Null()], { description: "What was sent; null before that" }),
   code: TextOrNull,

@@ -1,6 +1,7 @@
 /** Owns a campaign's pre-flight as it stands on the wire. */
 import { type Static, Type } from "typebox";
 import { success } from "./envelope.ts";
+import { VariantName } from "./message.ts";
 import { TextOrNull, Time, TimeOrNull } from "./text.ts";
 
 const Place = Type.Enum([
@@ -17,7 +18,7 @@ const Sample = Type.Object({
   lead_id: Type.String(),
   name: TextOrNull,
   phone: Type.String(),
-  variant: Type.String({ description: "The name of its text" }),
+  variant: VariantName,
   text: Type.Union([Type.String(), Type.Null()], { description: "What would be sent; null where nothing would" }),
   blank: Type.Union([Type.String(), Type.Null()], { description: "The variable for which nothing is known" }),
   reason: Type.Union([Type.String(), Type.Null()], { description: "Why it cannot be put into words" }),
@@ -37,7 +38,7 @@ const Waterfall = Type.Object({
 });
 
 export const PreflightJson = Type.Object({
-  token: Type.String({ description: "Run with it as `preflight_token`, and what was shown here is what happens" }),
+  preflight_token: Type.String({ description: "Run with it, and what was shown here is what happens" }),
   expires_at: Time,
   campaign_id: Type.String(),
   at: Time,
@@ -70,8 +71,8 @@ export const PreflightJson = Type.Object({
   canary: Type.Union([Type.Object({ first: Type.Integer(), wait_minutes: Type.Integer() }), Type.Null()], {
     description: "How many go first; null without a canary",
   }),
-  rate_per_minute: Type.Union([Type.Number(), Type.Null()], {
-    description: "How many the channel may send; null where it has no limit, or no workers run",
+  limit_per_minute: Type.Union([Type.Number(), Type.Null()], {
+    description: "How many messages a minute the channel may send; null where it has no limit, or no workers run",
   }),
   messages_ahead: Type.Integer({ description: "Messages of other campaigns that wait on the same channel" }),
   estimated_done_at: Type.Union([Time, Type.Null()], {
@@ -91,5 +92,6 @@ const RunFields = Type.Object(
   },
   { additionalProperties: false },
 );
-/** A run needs no body; without one there is `null` to check. */
+/** Neither needs a body; without one there is `null` to check. */
 export const RunBody = Type.Union([RunFields, Type.Null()]);
+export const PreflightBody = Type.Union([Type.Object({}, { additionalProperties: false }), Type.Null()]);

@@ -1,6 +1,7 @@
 /** Owns test messages as they stand on the wire. */
 import { type Static, Type } from "typebox";
 import { success } from "./envelope.ts";
+import { VariantName } from "./message.ts";
 import { Pagination } from "./pagination.ts";
 import { TextOrNull, Time, TimeOrNull } from "./text.ts";
 
@@ -30,7 +31,7 @@ export const TestMessageJson = Type.Object({
   channel_id: Type.String(),
   lead_id: Type.String({ description: "Whose data the text shows" }),
   phone: Type.String(),
-  variant: Type.String({ description: "The name of the text" }),
+  variant: VariantName,
   text: Type.String({ description: "Just what a recipient would be sent" }),
   status: Type.Enum(["PENDING", "SENDING", "SKIPPED", "UNCERTAIN", "SENT", "FAILED", "DELIVERED", "READ"]),
   code: TextOrNull,

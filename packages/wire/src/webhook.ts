@@ -9,7 +9,8 @@ const Url = Type.String({
   description: "http:// or https://, without user name and password",
   examples: ["https://example.com/hook"],
 });
-const Kinds = Type.Array(ActivityKindJson, { uniqueItems: true, maxItems: 50, description: "What it hears of" });
+const HEARD = { uniqueItems: true, minItems: 1, maxItems: 50, description: "What it hears of" };
+const Kinds = Type.Array(ActivityKindJson, HEARD);
 
 export const WebhookJson = Type.Object({
   _id: Type.String(),
@@ -26,14 +27,24 @@ export type WebhookJson = Static<typeof WebhookJson>;
 export const WebhookBody = Type.Object(
   {
     url: Type.String({ ...Url, maxLength: 10_000 }),
-    kinds: Type.Optional(Kinds),
+    kinds: Type.Optional(
+      Type.Array(ActivityKindJson, {
+        ...HEARD,
+        errorMessage: { minItems: "must not be empty: leave `kinds` out for all but campaign.progress" },
+      }),
+    ),
   },
   { additionalProperties: false, description: "Without `kinds` it hears of everything but campaign.progress." },
 );
 export const WebhookChangeBody = Type.Object(
   {
     url: Type.Optional(Type.String({ maxLength: 10_000 })),
-    kinds: Type.Optional(Kinds),
+    kinds: Type.Optional(
+      Type.Array(ActivityKindJson, {
+        ...HEARD,
+        errorMessage: { minItems: "must not be empty: to hear of nothing, turn it off with `enabled`" },
+      }),
+    ),
     enabled: Type.Optional(Type.Boolean({ description: "Turned off, it hears of nothing new, and what is pending waits" })),
   },
   { additionalProperties: false },

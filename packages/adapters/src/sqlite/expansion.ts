@@ -127,9 +127,11 @@ function skipDuplicateNumbers(connection: Connection, campaignId: string, after:
      WHERE campaign_id = ? AND status = 'PENDING' AND attempt = 0
        AND lead_id IN (SELECT _id FROM lead WHERE shares_phone = 1 AND _id > ? AND _id <= ?)
        AND EXISTS (
-         SELECT 1 FROM lead_contact AS c CROSS JOIN message AS other ON other.campaign_id = message.campaign_id AND other.lead_id = c.lead_id
-         WHERE c.kind = 'phone' AND c.value = message.phone AND c.lead_id < message.lead_id
-           AND other.phone = message.phone AND other.code IS NOT 'opted_out')`,
+         SELECT 1 FROM (
+           SELECT lead_id FROM lead_contact WHERE kind = 'phone' AND value = message.phone
+           UNION ALL SELECT lead_id FROM former_phone WHERE phone = message.phone
+         ) AS holder CROSS JOIN message AS other ON other.campaign_id = message.campaign_id AND other.lead_id = holder.lead_id
+         WHERE holder.lead_id < message.lead_id AND other.phone = message.phone AND other.code IS NOT 'opted_out')`,
     now,
     campaignId,
     after,

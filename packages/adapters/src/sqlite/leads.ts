@@ -45,6 +45,7 @@ export function leadVerbs(connection: Connection, newId: () => string) {
         if (lead.consent.state === "opted_out" && known.consent.state !== "opted_out") {
           noteActivity(connection, { at: now, kind: "lead.opted_out", subject: id, data: { source: lead.consent.source } });
         }
+        rememberSharedPhones(connection, known);
         deleteContacts(connection, known);
         writeLead(connection, lead);
         for (const { kind, value } of contactsOf(lead)) insertContact(connection, kind, value, id);
@@ -56,6 +57,7 @@ export function leadVerbs(connection: Connection, newId: () => string) {
       connection.transaction(() => {
         const known = byId(id);
         if (known === null) return false;
+        rememberSharedPhones(connection, known);
         deleteContacts(connection, known);
         connection.run("DELETE FROM lead WHERE _id = ?", id);
         connection.run("UPDATE lead_total SET leads = leads - 1");
@@ -137,6 +139,15 @@ function markSharedPhones(connection: Connection, phones: Iterable<string>): voi
     if (holders.length < 2) continue;
     for (const row of holders) connection.run("UPDATE lead SET shares_phone = 1 WHERE _id = ?", text(row, "lead_id"));
   }
+}
+
+/** Keeps the numbers of a lead that is about to lose them, where others have them too. */
+function rememberSharedPhones(connection: Connection, { _id }: Lead): void {
+  connection.run(
+    `INSERT OR IGNORE INTO former_phone (phone, lead_id)
+     SELECT phone.value, lead._id FROM lead, json_each(lead.phones) AS phone WHERE lead._id = ? AND lead.shares_phone = 1`,
+    _id,
+  );
 }
 
 /** The leads behind each sign of identity; a sign is an `external_id`, a phone or an e-mail address. */

@@ -43,6 +43,9 @@ const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (kind, value, lead_id)
   ) STRICT, WITHOUT ROWID;
 
+  -- Numbers that leads had who shared them with others: what was sent to such a lead was sent to the number.
+  CREATE TABLE former_phone (phone TEXT NOT NULL, lead_id TEXT NOT NULL, PRIMARY KEY (phone, lead_id)) STRICT, WITHOUT ROWID;
+
   -- One row: how many leads there are, so that a page's total needs no scan.
   CREATE TABLE lead_total (leads INTEGER NOT NULL) STRICT;
   INSERT INTO lead_total VALUES (0);

@@ -28,6 +28,13 @@ test("each command moves a campaign from where it makes sense, and from nowhere 
   ]);
 });
 
+test("a refusal says what to do first, where there is something", () => {
+  expect(transition("SCHEDULED", "cancel")).toEqual({
+    kind: "refused",
+    reason: "It is SCHEDULED, and only a RUNNING or PAUSED campaign can be cancelled: unschedule it first",
+  });
+});
+
 test("telling it again changes nothing, but for a start, which is refused", () => {
   expect(transition("DRAFT", "unschedule")).toEqual({ kind: "already" });
   expect(transition("PAUSED", "pause")).toEqual({ kind: "already" });

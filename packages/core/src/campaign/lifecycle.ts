@@ -11,7 +11,7 @@ export type SteeringCommand = Extract<CampaignCommand, "pause" | "resume" | "can
 export type Transition = { kind: "moves"; to: CampaignStatus } | { kind: "already" } | { kind: "refused"; reason: string };
 
 /** Where each command leads from where, in which status it has been carried out already, and who may be told it. */
-const COMMANDS: Record<CampaignCommand, { moves: Moves; already: CampaignStatus | null; only: string }> = {
+const COMMANDS: Record<CampaignCommand, { moves: Moves; already: CampaignStatus | null; only: string; first?: Advice }> = {
   // A start is never `already`: running twice is not what anybody asks for.
   start: {
     moves: { DRAFT: "RUNNING", SCHEDULED: "RUNNING" },
@@ -30,6 +30,7 @@ const COMMANDS: Record<CampaignCommand, { moves: Moves; already: CampaignStatus 
     moves: { RUNNING: "CANCELLED", PAUSED: "CANCELLED" },
     already: "CANCELLED",
     only: "only a RUNNING or PAUSED campaign can be cancelled",
+    first: { SCHEDULED: "unschedule it first" },
   },
   // Messages that are tried again wait for their turn, in a paused campaign until it is resumed.
   retry: {
@@ -39,12 +40,15 @@ const COMMANDS: Record<CampaignCommand, { moves: Moves; already: CampaignStatus 
   },
 };
 type Moves = Partial<Record<CampaignStatus, CampaignStatus>>;
+/** What to do in which status before the command makes sense. */
+type Advice = Partial<Record<CampaignStatus, string>>;
 
 /** What `command` means for a campaign in `status`. */
 export function transition(status: CampaignStatus, command: CampaignCommand): Transition {
-  const { moves, already, only } = COMMANDS[command];
+  const { moves, already, only, first } = COMMANDS[command];
   const to = moves[status];
   if (to !== undefined) return { kind: "moves", to };
   if (status === already) return { kind: "already" };
-  return { kind: "refused", reason: `It is ${status}, and ${only}` };
+  const advice = first?.[status];
+  return { kind: "refused", reason: `It is ${status}, and ${only}${advice === undefined ? "" : `: ${advice}`}` };
 }

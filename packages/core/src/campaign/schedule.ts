@@ -35,7 +35,7 @@ export function readSchedule(words: ScheduleWords, now: Instant): { ok: true; at
     );
   }
   if (withOffset === null && timezone === null) {
-    return refused("timezone", "required", "must be given where `at` has no offset: whose clocks show that time?");
+    return refused("timezone", "required", "must be given where `at` has no offset, to say whose clocks show that time");
   }
   if (at < now - TOLERANCE_MS) return refused("at", "range", `must lie ahead, but ${isoOf(at)} has passed`);
   if (at > now + MOST_AHEAD_MS) return refused("at", "range", "must lie within two years");

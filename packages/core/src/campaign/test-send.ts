@@ -57,7 +57,7 @@ export async function sendTest(deps: TestDeps, campaignId: string, { to, lead_id
   const now = clock.now();
   const rendered = render(templateOf(text.template), lead, now);
   if (rendered.kind !== "text") {
-    const reason = rendered.kind === "blank" ? `Nothing is known for {{ ${rendered.variable} }}` : rendered.reason;
+    const reason = rendered.kind === "blank" ? nothingKnownFor(rendered.variable) : rendered.reason;
     return { kind: "not_rendered", lead_id: lead._id, reason };
   }
   const optedOut = await optedOutAmong(deps, phones);
@@ -68,6 +68,10 @@ export async function sendTest(deps: TestDeps, campaignId: string, { to, lead_id
   const tests = phones.map((phone): TestMessage => ({ ...common, _id: newId(), phone, created_at: now }));
   await bus.commit([{ step: "test", input: { tests } }]);
   return { kind: "queued", tests };
+}
+
+function nothingKnownFor(variable: string): string {
+  return `Nothing is known for {{ ${variable} }}: give it a default, or another \`lead_id\``;
 }
 
 const UNSENT = {

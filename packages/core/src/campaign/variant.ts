@@ -8,6 +8,11 @@ export function variantsOf({ message_template, options }: Pick<Campaign, "messag
   return options.variants.map(({ name, percent, message_template: template }) => ({ name, percent, template }));
 }
 
+/** What the text at `index` is called; one that the campaign does not have, which only a broken ledger knows, by its place. */
+export function variantName(variants: readonly { name: string }[], index: number): string {
+  return variants[index]?.name ?? `#${index}`;
+}
+
 /** The index in `variants` of the text that the message `messageId` has; their percents sum to 100. */
 export function variantOf(variants: readonly { percent: number }[], messageId: string): number {
   if (variants.length <= 1) return 0;

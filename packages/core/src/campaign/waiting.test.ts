@@ -78,7 +78,7 @@ describe("a campaign waits for", () => {
       { campaign: { ...scheduled, hold: { ...hold, reason: "It was to start at noon" } } },
       "person",
       null,
-      "Waits for a person: It was to start at noon",
+      "Waits for a person: it was to start at noon",
     ],
     ["its time", { campaign: scheduled }, "schedule", NOW + HOUR_MS, "Waits for its time: starts at 17:15:00Z"],
     [

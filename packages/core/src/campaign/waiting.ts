@@ -77,10 +77,15 @@ export function waitingFor(known: Circumstances): Waiting | null {
 }
 
 function person({ campaign: { status, hold } }: Circumstances): Waiting | null {
-  if (hold !== null) return { kind: "person", until: null, text: `Waits for a person: ${hold.reason}` };
+  if (hold !== null) return { kind: "person", until: null, text: `Waits for a person: ${within(hold.reason)}` };
   return status === "PAUSED"
     ? { kind: "person", until: null, text: "Waits for a person: it is paused; resume or cancel it" }
     : null;
+}
+
+/** A sentence as it goes on after a colon; names with capitals inside, such as WhatsApp, keep theirs. */
+function within(sentence: string): string {
+  return sentence.replace(/^[A-Z](?=[a-z]* )/, (letter) => letter.toLowerCase());
 }
 
 function schedule({ campaign: { status, scheduled_at }, workersRun, now }: Circumstances): Waiting | null {
@@ -173,10 +178,20 @@ function hasAllGoneOut(campaign: Campaign): boolean {
   return campaign.status === "RUNNING" && campaign.expanded && ledgerOf(campaign).pending === 0;
 }
 
+export function rateText(rate: RateLimit): string {
+  const { messages, windowMs } = rate;
+  return `${amount(messages, "message")} ${isByTheMinute(rate) ? "a minute" : `in any ${Math.round(windowMs / 1_000)} s`}`;
+}
+
+/** How many messages a minute `rate` allows: as it was set where it was set so, else to one decimal. */
+export function messagesPerMinute(rate: RateLimit): number {
+  return isByTheMinute(rate) ? rate.messages : Math.round((rate.messages / rate.windowMs) * 600_000) / 10;
+}
+
 /** A minute with a second to spare, as the limits of channels have it, is a minute. */
-export function rateText({ messages, windowMs }: RateLimit): string {
+function isByTheMinute({ windowMs }: RateLimit): boolean {
   const seconds = Math.round(windowMs / 1_000);
-  return `${amount(messages, "message")} ${seconds === 60 || seconds === 61 ? "a minute" : `in any ${seconds} s`}`;
+  return seconds === 60 || seconds === 61;
 }
 
 /** `16:15:30Z`, with the date where it is another day than `now`'s. */

@@ -14,11 +14,11 @@ const SKIPPED: Record<SkipReason, string> = {
 };
 
 /** What the product itself finds out on the way. */
-const OWN: Record<string, string> = {
+const OWN = {
   render_failed: "The text could not be rendered",
   no_answer: "It went out, and WhatsApp did not answer",
   lease_expired: "The worker that sent it did not say what came of it",
-  quiet_hours: "It is late where they are",
+  quiet_hours: "It is within their quiet hours",
 };
 
 /** The Cloud API's, which the other ways to WhatsApp speak as well. */
@@ -39,7 +39,7 @@ const WHATSAPP: Record<string, string> = {
 const WORDS = new Map(Object.entries({ ...SKIPPED, ...OWN, ...WHATSAPP }));
 
 /** What `code` means; null where only the message itself says it. */
-export function reasonOf(code: SkipReason): string;
+export function reasonOf(code: SkipReason | keyof typeof OWN): string;
 export function reasonOf(code: string): string | null;
 export function reasonOf(code: string): string | null {
   return WORDS.get(code) ?? null;

@@ -2,15 +2,29 @@
 import type { FastifySchemaCompiler } from "fastify";
 import { IsObject, type TSchema } from "typebox";
 import { Compile } from "typebox/compile";
+import { Pointer } from "typebox/value";
 
 /** Bodies are taken as they are. A query string holds only text, so numbers and booleans are read out of it first. */
 export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
   const validator = Compile(schema);
   return (given: unknown) => {
     const value = httpPart === "querystring" ? readQuery(schema, given) : given;
-    return validator.Check(value) ? { value } : { error: validator.Errors(value) };
+    if (validator.Check(value)) return { value };
+    return { error: validator.Errors(value).map((violation) => withSchemaWords(violation, schema)) };
   };
 };
+
+/**
+ * Adds to the `params` of `violation` what only the schema knows: `words`, its own for the keyword that was broken
+ * (`errorMessage: {pattern: "must be ..."}`, as ajv-errors has them), and of an unknown field `known`, the fields there are.
+ */
+function withSchemaWords<V extends { keyword: string; schemaPath: string; params: object }>(violation: V, schema: TSchema): V {
+  const { keyword, schemaPath, params } = violation;
+  const path = schemaPath.slice(1).replace(/\/additionalProperties$/, "");
+  const broken: { errorMessage?: Record<string, string>; properties?: object } = Object(Pointer.Get(schema, path));
+  const known = Object.keys(broken.properties ?? {});
+  return { ...violation, params: { ...params, words: broken.errorMessage?.[keyword], known } };
+}
 
 function readQuery(schema: TSchema, query: unknown): unknown {
   if (!IsObject(schema) || typeof query !== "object" || query === null) return query;

@@ -1,23 +1,59 @@
 /** Owns the translation of schema violations into problems that a person can act on. */
 import type { Problem } from "@mini-crm/core/problem";
-import { clip } from "@mini-crm/core/text";
+import { clip, closest } from "@mini-crm/core/text";
 import type { FastifySchemaValidationError } from "fastify";
 
 type Violation = FastifySchemaValidationError;
 
-/** Turns TypeBox's violations of a request's `part` (`body`, `querystring`, `params`) into at most one problem per field. */
+/**
+ * Turns TypeBox's violations of a request's `part` (`body`, `querystring`, `params`) into at most one problem per field. Unknown
+ * fields come first: a misspelt one explains what is missing.
+ */
 export function problemsOf(violations: readonly Violation[], part: string): Problem[] {
-  const choices = violations.filter(({ keyword }) => keyword === "anyOf").map(alternativesOf);
+  const told = withoutNull(violations);
+  const choices = told.filter(({ keyword }) => keyword === "anyOf").map(alternativesOf);
+  // What each alternative of a choice lacks is told by the choice.
+  const own = told.filter(({ schemaPath }) => !choices.some((prefix) => schemaPath.startsWith(prefix)));
   const problems = new Map<string, Problem>();
-  for (const violation of violations) {
-    // What each alternative of a choice lacks is told by the choice.
-    if (choices.some((prefix) => violation.schemaPath.startsWith(prefix))) continue;
-    for (const problem of problemsIn(violation, violations, noun(part))) {
-      if (!problems.has(problem.field)) problems.set(problem.field, problem);
-    }
+  for (const problem of own.flatMap((violation) => problemsIn(violation, told, noun(part)))) {
+    if (!problems.has(problem.field)) problems.set(problem.field, problem);
   }
-  return [...problems.values()];
+  return [...problems.values()].sort((a, b) => Number(isUnknown(b)) - Number(isUnknown(a)));
 }
+
+/** A choice between null and one other schema is no choice where something is given: only what is wrong by the other is told. */
+function withoutNull(violations: readonly Violation[]): Violation[] {
+  const choices = violations.filter((violation) => violation.keyword === "anyOf" && isOneOrNull(violation, violations));
+  const paths = new Set(choices.map(({ schemaPath }) => schemaPath));
+  return violations.flatMap((violation) => {
+    if (choices.includes(violation)) return [];
+    if (violation.keyword !== "type" || !paths.has(choiceOf(violation))) return [violation];
+    if (isNullWanted(violation)) return [];
+    return [{ ...violation, params: { ...violation.params, type: [...names(violation.params["type"]), "null"] } }];
+  });
+}
+
+function isOneOrNull(choice: Violation, all: readonly Violation[]): boolean {
+  const prefix = alternativesOf(choice);
+  const inside = all.filter(({ schemaPath }) => schemaPath.startsWith(prefix));
+  const alternatives = new Set(inside.map(({ schemaPath }) => schemaPath.slice(prefix.length).split("/", 1)[0]));
+  return alternatives.size === 2 && inside.some((one) => isNullWanted(one) && choiceOf(one) === choice.schemaPath);
+}
+
+function isNullWanted({ keyword, params }: Violation): boolean {
+  return keyword === "type" && params["type"] === "null";
+}
+
+/** The choice that `violation` breaks an alternative of as a whole. */
+function choiceOf({ schemaPath }: Violation): string {
+  return schemaPath.replace(/\/anyOf\/\d+$/, "");
+}
+
+function isUnknown({ rule }: Problem): boolean {
+  return rule === UNKNOWN;
+}
+
+const UNKNOWN = "unknown_field";
 
 function problemsIn(violation: Violation, all: readonly Violation[], part: string): Problem[] {
   const { keyword, params, schemaPath } = violation;
@@ -30,11 +66,7 @@ function problemsIn(violation: Violation, all: readonly Violation[], part: strin
     case "boolean":
       if (!schemaPath.endsWith("/additionalProperties")) break;
       return [
-        {
-          field: clip(at),
-          rule: "unknown_field",
-          message: `${subject} is not a field of this ${part}: leave it out, or check its spelling.`,
-        },
+        { field: clip(at), rule: UNKNOWN, message: `${subject} is not a field of this ${part}: ${adviceOn(violation, at)}` },
       ];
     case "required":
       return names(params["requiredProperties"]).map((name) => {
@@ -45,6 +77,13 @@ function problemsIn(violation: Violation, all: readonly Violation[], part: strin
   return [{ field: at, rule: ruleName(keyword), message: `${subject} ${demand(violation, all)}.` }];
 }
 
+/** What to do about the unknown field `at`. */
+function adviceOn({ instancePath, params }: Violation, at: string): string {
+  const name = fieldAt(instancePath.slice(instancePath.lastIndexOf("/")));
+  const meant = closest(name, names(params["known"]));
+  return meant === null ? "leave it out, or check its spelling." : `did you mean ${quoted(at.slice(0, -name.length) + meant)}?`;
+}
+
 function alternativesOf({ schemaPath }: Violation): string {
   return `${schemaPath}/anyOf/`;
 }
@@ -53,6 +92,7 @@ function alternativesOf({ schemaPath }: Violation): string {
 function demand(violation: Violation, all: readonly Violation[]): string {
   const { keyword, params } = violation;
   const limit = String(params["limit"]);
+  if (typeof params["words"] === "string") return params["words"];
   switch (keyword) {
     case "type":
       return `must be ${kind(params["type"])}`;
@@ -69,17 +109,27 @@ function demand(violation: Violation, all: readonly Violation[]): string {
     case "maxLength":
       return `must have at most ${limit} characters`;
     case "minItems":
-      return `must have at least ${limit} entries`;
+      return limit === "1" ? "must not be empty" : `must have at least ${limit} entries`;
     case "maxItems":
       return `must have at most ${limit} entries`;
     case "minimum":
       return `must be ${limit} or more`;
     case "maximum":
       return `must be ${limit} or less`;
+    case "exclusiveMinimum":
+      return `must be more than ${limit}`;
+    case "exclusiveMaximum":
+      return `must be less than ${limit}`;
+    case "format":
+      return params["format"] === "date-time" ? WANTED_TIME : `must be written as ${String(params["format"])}`;
+    case "uniqueItems":
+      return "must not hold the same entry twice";
     default:
       return violation.message ?? "is not valid";
   }
 }
+
+const WANTED_TIME = 'must be a time with its zone, such as "2026-12-24T18:00:00Z"';
 
 const KINDS: Record<string, string> = {
   string: "text",

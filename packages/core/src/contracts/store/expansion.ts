@@ -67,4 +67,31 @@ export function describeExpansion(store: () => Store): void {
     expect(raised).toMatchObject([{ topic: "campaign.jobs", value: { campaign_id: campaign._id, after: null } }]);
     expect((await expandAll(store(), campaign)).map(({ value }) => value.messages)).toEqual([3]);
   });
+
+  test.each(["deleted", "given another number"])(
+    "a number is written to once, although the first who had it is %s",
+    async (what) => {
+      const shared = "+14155550999";
+      await importLeads(store(), [
+        { name: "First", external_id: "1", phones: [shared] },
+        { name: "Between" },
+        { name: "Second", external_id: "2", phones: [shared] },
+      ]);
+      const campaign = await running(store(), 0);
+      const expand = { campaign_id: campaign._id, leadsPerWindow: 1, now: NOW };
+      await store().carryOut([{ step: "expand", input: { ...expand, after: null } }]);
+      const [first] = await rowsOf(store(), campaign);
+      const leadId = first?.lead_id ?? "";
+      if (what === "deleted") await store().leads.remove(leadId);
+      else await store().leads.change(leadId, { phones: ["+14155550001"] }, NOW);
+      for (let after = leadId; ; ) {
+        const { raised } = await store().carryOut([{ step: "expand", input: { ...expand, after } }]);
+        const job = raised.find(({ topic }) => topic === "campaign.jobs");
+        if (job?.topic !== "campaign.jobs" || job.value.after === null) break;
+        after = job.value.after;
+      }
+      expect((await rowsOf(store(), campaign)).map(({ code }) => code)).toEqual([null, "no_phone", "duplicate_number"]);
+      await expectLedgerToClose(store(), campaign);
+    },
+  );
 }
