@@ -97,6 +97,8 @@ describe.each(LAYOUTS)("the walkthrough in %s", (layout) => {
           JobExpander: { status: "healthy", processedJobs: 0 },
           SendWorker: { status: "healthy", connected: true },
           StatusAggregator: { status: "healthy", processed: 0 },
+          TestSender: { status: "healthy", sent: 0 },
+          WebhookSender: { status: "healthy", delivered: 0 },
         },
         uptime: WHOLE,
         timestamp: ISO_TIME,

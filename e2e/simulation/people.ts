@@ -1,5 +1,6 @@
 /** Owns what people do in a simulated world: they import leads, run campaigns, steer them, and change their minds. */
 import type { SteeringCommand } from "@mini-crm/core/campaign/lifecycle";
+import { NO_OPTIONS } from "@mini-crm/core/campaign/options";
 import { startCampaign } from "@mini-crm/core/campaign/start-campaign";
 import { draft, importLeads } from "@mini-crm/core/contracts/samples";
 import { idSource } from "@mini-crm/core/id";
@@ -10,6 +11,7 @@ import type { EventBus } from "@mini-crm/core/ports/event-bus";
 import type { Store } from "@mini-crm/core/ports/store";
 import type { Rule } from "@mini-crm/core/segment/rule";
 import type { Draws } from "./draws.ts";
+import type { Manners } from "./plan.ts";
 import type { Trace } from "./trace.ts";
 
 export interface StartedCampaign {
@@ -24,7 +26,7 @@ export interface People {
   import(leads: number, draws: Draws): Promise<void>;
   /** Some new leads, and some that are known under another name. */
   importAgain(draws: Draws): Promise<void>;
-  createCampaign(channelId: string, minSpend: number): Promise<string>;
+  createCampaign(channelId: string, minSpend: number, manners: Manners): Promise<string>;
   start(campaignId: string): Promise<void>;
   steer(campaignId: string, command: SteeringCommand): Promise<void>;
   /** Changes a lead, so that it may be missing from an audience that is not written down yet. */
@@ -73,14 +75,19 @@ export function createPeople({ time, store, bus, trace }: PeopleDeps): People {
         external_id: nameOf(draws.between(0, imported - 1)),
         name: "Another name",
       }));
-      await importLeads(store, [...added, ...renamed], time.now());
+      const now = time.now();
+      await importLeads(store, [...added, ...renamed], now);
       imported += added.length;
       const latecomers = (await leadIds(null)).filter((id) => !before.has(id));
-      for (const campaign of started) for (const id of latecomers) campaign.latecomers.add(id);
+      for (const campaign of started) {
+        // One that is being started at this moment may have them still.
+        const cutoff = (await store.campaigns.read(campaign.id))?.frozen?.cutoff ?? now;
+        if (cutoff < now) for (const id of latecomers) campaign.latecomers.add(id);
+      }
       trace.note("people", "import again", `${latecomers.length} new`);
     },
 
-    async createCampaign(channelId, minSpend) {
+    async createCampaign(channelId, minSpend, { expiresAfterMs, ...manners }) {
       const now = time.now();
       const rule: Rule = {
         type: "comparison",
@@ -90,7 +97,10 @@ export function createPeople({ time, store, bus, trace }: PeopleDeps): People {
       };
       const segment = { _id: newId(), name: "Some", owner_user_id: "admin", rule_ast: rule, created_at: now, updated_at: now };
       await store.segments.create(segment);
-      const campaign = draft({ _id: newId(), segment_id: segment._id, channel_id: channelId, created_at: now, updated_at: now });
+      const expires_at = expiresAfterMs === null ? null : now + expiresAfterMs;
+      const options = { ...NO_OPTIONS, ...manners, expires_at };
+      const times = { created_at: now, updated_at: now };
+      const campaign = draft({ _id: newId(), segment_id: segment._id, channel_id: channelId, options, ...times });
       await store.campaigns.create(campaign);
       campaigns.push(campaign._id);
       return campaign._id;

@@ -1,5 +1,6 @@
 /** Owns what a seed stands for: the size of a simulated world, how WhatsApp behaves in it, and the accidents in their order. */
 import type { SimulatorBehaviour } from "@mini-crm/adapters/whatsapp-simulator/behaviour";
+import type { CampaignOptions } from "@mini-crm/core/campaign/options";
 import type { RateLimit } from "@mini-crm/core/ports/store";
 import { ACCIDENTS, type AccidentKind } from "./accidents.ts";
 import { type Draws, drawsFor } from "./draws.ts";
@@ -8,7 +9,7 @@ export interface Plan {
   leads: number;
   channels: { id: string; rate: RateLimit | null; behaviour: Partial<SimulatorBehaviour> }[];
   /** Each goes to those who have spent at least `minSpend`. */
-  campaigns: { channelId: string; minSpend: number; startMs: number }[];
+  campaigns: { channelId: string; minSpend: number; startMs: number; manners: Manners }[];
   /** Small, so that a small world has many windows and claims. */
   leadsPerWindow: number;
   messagesPerClaim: number;
@@ -19,6 +20,12 @@ export interface Plan {
   recoverEveryMs: number;
   /** `index` seeds what is drawn for an accident, so that leaving one out changes none of the others. */
   accidents: { kind: AccidentKind; index: number; afterMs: number }[];
+}
+
+/** How a campaign minds its recipients: few do in most runs. */
+export interface Manners extends Pick<CampaignOptions, "frequency_cap" | "canary"> {
+  /** From the start of the run on. */
+  expiresAfterMs: number | null;
 }
 
 export function planOf(seed: number): Plan {
@@ -34,6 +41,7 @@ export function planOf(seed: number): Plan {
       channelId: draws.oneOf(channels).id,
       minSpend: draws.happens(0.7) ? 0 : draws.between(0, leads) * 50,
       startMs: index === 0 ? 0 : draws.between(0, 30_000),
+      manners: mannersFrom(draws),
     })),
     leadsPerWindow: draws.oneOf([5, 13, 1_000]),
     messagesPerClaim: draws.oneOf([1, 3, 10, 1_000]),
@@ -41,6 +49,16 @@ export function planOf(seed: number): Plan {
     slowShare: draws.oneOf([0, 0.02, 0.2]),
     recoverEveryMs: draws.oneOf([1_000, 5_000, 5_000]),
     accidents: accidentsFrom(draws),
+  };
+}
+
+function mannersFrom(draws: Draws): Manners {
+  const percent = draws.oneOf([5, 20, 50]);
+  const limits = { max_failed_percent: draws.oneOf([0, 30, 100]), max_opted_out_percent: draws.oneOf([0, 100]) };
+  return {
+    expiresAfterMs: draws.happens(0.15) ? draws.between(1_000, 90_000) : null,
+    frequency_cap: draws.happens(0.15) ? { messages: draws.between(1, 2), days: 1 } : null,
+    canary: draws.happens(0.2) ? { percent, wait_minutes: draws.oneOf([0, 1]), ...limits } : null,
   };
 }
 

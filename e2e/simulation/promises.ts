@@ -2,6 +2,7 @@
 import { readCampaign } from "@mini-crm/adapters/sqlite/campaigns";
 import type { Connection } from "@mini-crm/adapters/sqlite/connection";
 import { type Campaign, type CampaignStatus, ledgerOf, type MessageCounts, noMessages } from "@mini-crm/core/campaign/campaign";
+import { canaryRoom, canarySize } from "@mini-crm/core/campaign/canary";
 import { MESSAGE_STATUSES, type Message, type MessageStatus, messageId } from "@mini-crm/core/message/message";
 import type { RateLimit } from "@mini-crm/core/ports/store";
 import type { CampaignMove, MessageMove, Moves } from "./watched-database.ts";
@@ -82,6 +83,10 @@ function judgeLedger(campaign: Campaign, counted: MessageCounts, violate: Violat
   if (audience !== sent + failed + skipped + uncertain + cancelled + pending || pending !== waiting + unwritten) {
     violate(`The ledger of campaign ${campaign._id} does not close: of ${audience}, ${pending} are pending and ${waiting} wait`);
   }
+  const { canary } = campaign.options;
+  if (canary !== null && campaign.canary_phase === "sending" && canaryRoom(campaign, canary) < 0) {
+    violate(`Campaign ${campaign._id} sends to more than its canary of ${canarySize(campaign, canary)}`);
+  }
   if (campaign.status === "COMPLETED" && waiting > 0) {
     violate(`Campaign ${campaign._id} is COMPLETED, and ${waiting} of its messages wait`);
   }
@@ -121,7 +126,9 @@ export function judgeAtRest(rested: Rested, violate: Violate): void {
       if (latecomers.has(row.lead_id)) violate(`Lead ${row.lead_id} came after the start of campaign ${campaign._id}`);
     }
     const written = new Set(itsRows.map(({ lead_id }) => lead_id));
-    const missing = campaign.status === "CANCELLED" ? [] : [...audience].filter((id) => !written.has(id));
+    // Who had no row when it was over has none.
+    const mayMiss = campaign.status === "CANCELLED" || campaign.options.expires_at !== null;
+    const missing = mayMiss ? [] : [...audience].filter((id) => !written.has(id));
     if (missing.length > 0) violate(`Campaign ${campaign._id} has no row for ${missing.join(", ")}`);
     const waits = itsRows.find(({ status }) => status === "PENDING" || status === "CLAIMED" || status === "SENDING");
     if (waits !== undefined) violate(`Message ${waits._id} is ${waits.status} for ever in a campaign that is ${campaign.status}`);
@@ -131,6 +138,7 @@ export function judgeAtRest(rested: Rested, violate: Violate): void {
     judgeRate(channel, rested.clocksDifferByMs, violate);
   }
   judgeUnsent(rested, rows, violate);
+  judgeCaps(rested, violate);
   if (rested.deadLetters.length > 0) violate(`There are dead letters: ${JSON.stringify(rested.deadLetters.slice(0, 3))}`);
 }
 
@@ -168,6 +176,27 @@ function judgeUnsent({ channels, unlucky, admittedBy }: Rested, rows: ReadonlyMa
     if (status === "SENT" || status === "DELIVERED" || status === "READ") violate(`Message ${_id} is ${status} and never left`);
     if (status === "UNCERTAIN" && !unlucky.has(admittedBy.get(_id) ?? ""))
       violate(`Nothing explains why message ${_id} is UNCERTAIN`);
+  }
+}
+
+const DAY_MS = 86_400_000;
+
+/** Nobody gets a message who has had as many of other campaigns as its cap allows; what failed was none. */
+function judgeCaps({ campaigns, clocksDifferByMs }: Rested, violate: Violate): void {
+  const had = campaigns.flatMap(({ rows }) => rows.filter(({ status }) => status !== "FAILED" && status !== "SKIPPED"));
+  for (const { campaign, rows } of campaigns) {
+    const cap = campaign.options.frequency_cap;
+    if (cap === null) continue;
+    for (const { _id, campaign_id, lead_id, sending_at } of rows) {
+      if (sending_at === null) continue;
+      const before = had.filter((other) => {
+        const agoMs = sending_at - (other.sending_at ?? Number.POSITIVE_INFINITY);
+        return (
+          other.lead_id === lead_id && other.campaign_id !== campaign_id && agoMs > clocksDifferByMs && agoMs < cap.days * DAY_MS
+        );
+      });
+      if (before.length >= cap.messages) violate(`Message ${_id} was one more than the cap of ${cap.messages}`);
+    }
   }
 }
 

@@ -56,8 +56,8 @@ async function live(world: World, plan: Plan, seed: number): Promise<void> {
   const { people, processes, trace } = world;
   await people.import(plan.leads, drawsFor(seed, "leads"));
   processes.start({ buriesDead: false });
-  for (const { channelId, minSpend, startMs } of plan.campaigns) {
-    const id = await people.createCampaign(channelId, minSpend);
+  for (const { channelId, minSpend, startMs, manners } of plan.campaigns) {
+    const id = await people.createCampaign(channelId, minSpend, manners);
     world.later(startMs, () => people.start(id));
   }
   for (const { kind, index, afterMs } of plan.accidents) {
