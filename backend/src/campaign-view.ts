@@ -57,7 +57,7 @@ async function circumstancesOf(
 }
 
 /** Returns how to bring a campaign's `expected` up to date: of one that was never run it is what its segment has now. */
-function draftAudiences({ store }: ViewDeps, now: Instant): (campaign: Campaign) => Promise<Campaign> {
+export function draftAudiences({ store }: Pick<ViewDeps, "store">, now: Instant): (campaign: Campaign) => Promise<Campaign> {
   const counts = new Map<string, number>();
   return async (campaign) => {
     if (campaign.frozen !== null) return campaign;

@@ -18,14 +18,16 @@ const USAGE = `Usage: minicrm <command>
   help    Show this text
 `;
 
-if (word === "start" && rest.length === 0) {
+const wantsHelp = ["help", "--help", "-h"].includes(word) || rest.some((arg) => arg === "--help" || arg === "-h");
+
+if (wantsHelp) {
+  process.stdout.write(USAGE);
+} else if (word === "start" && rest.length === 0) {
   await start();
 } else if (word === "doctor") {
   process.exitCode = await doctor(rest);
 } else if (word === "drill") {
   process.exitCode = await drill(rest);
-} else if (word === "help" || word === "--help") {
-  process.stdout.write(USAGE);
 } else {
   process.stderr.write(`minicrm does not know "${[word, ...rest].join(" ")}".\n\n${USAGE}`);
   process.exitCode = 2;

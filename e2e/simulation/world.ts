@@ -1,6 +1,6 @@
 /** Owns a simulated world: one database and WhatsApp under one clock, processes over them, and the people who use them. */
 import { embeddedBus } from "@mini-crm/adapters/embedded-bus/bus";
-import { type Connection, text } from "@mini-crm/adapters/sqlite/connection";
+import type { Connection } from "@mini-crm/adapters/sqlite/connection";
 import { sqliteStore } from "@mini-crm/adapters/sqlite/store";
 import { TOPICS } from "@mini-crm/core/event/topics";
 import type { MessageStatus } from "@mini-crm/core/message/message";

@@ -5,7 +5,9 @@ import { wordsFor } from "@mini-crm/core/campaign/words";
 import type { Instant } from "@mini-crm/core/instant";
 import { isE164 } from "@mini-crm/core/lead/phone";
 import { judge } from "@mini-crm/core/message/answer";
+import type { SkipReason } from "@mini-crm/core/message/message";
 import type { SendOutcome } from "@mini-crm/core/message/outcome";
+import { reasonOf } from "@mini-crm/core/message/reasons";
 import type { AttemptOutcome } from "@mini-crm/core/ports/steps";
 import type { Claim, ClaimedMessage } from "@mini-crm/core/ports/store";
 import { answerTo, noAnswerWithin, tellBreaker } from "./ask-provider.ts";
@@ -61,10 +63,8 @@ export async function sendClaimed(
     rate: sender.channel.rate,
     now: admittedAt,
   });
-  for (const id of admission.opted_out)
-    outcomes.set(id, { kind: "skipped", reason: "opted_out", detail: "Does not want messages" });
-  for (const id of admission.capped)
-    outcomes.set(id, { kind: "skipped", reason: "frequency_cap", detail: "Has had as many messages of late as the cap allows" });
+  for (const id of admission.opted_out) outcomes.set(id, skipped("opted_out"));
+  for (const id of admission.capped) outcomes.set(id, skipped("frequency_cap"));
   const admitted = new Set(admission.admitted);
   const going = rendered.filter(({ message }) => admitted.has(message._id));
   await sendAll(deps, sender, going, admittedAt + LATEST_START_MS, timing, outcomes);
@@ -81,27 +81,28 @@ export async function sendClaimed(
 }
 
 function prepare(message: ClaimedMessage, claim: ClaimedMessages, now: Instant): Rendered | { outcome: SendOutcome } {
-  const skipped = (reason: "lead_deleted" | "no_phone" | "invalid_number" | "blank_variable", detail: string) => ({
-    outcome: { kind: "skipped", reason, detail } as const,
-  });
-  if (message.lead === null) return skipped("lead_deleted", "The lead has been deleted");
-  if (message.phone === null) return skipped("no_phone", "Has no phone number");
-  if (!isE164(message.phone)) return skipped("invalid_number", "Has a number that nobody can be reached at");
+  if (message.lead === null) return { outcome: skipped("lead_deleted") };
+  if (message.phone === null) return { outcome: skipped("no_phone") };
+  if (!isE164(message.phone)) return { outcome: skipped("invalid_number") };
   const quiet = claim.quiet_hours === null ? null : quietUntil(claim.quiet_hours, message.lead.timezone, now);
   if (quiet !== null) {
-    return { outcome: { kind: "deferred", code: "quiet_hours", reason: "It is late where they are", dueAt: quiet } };
+    return { outcome: { kind: "deferred", code: "quiet_hours", reason: reasonOf("quiet_hours"), dueAt: quiet } };
   }
   const { rendered } = wordsFor(claim.variants, message._id, message.lead, now);
   switch (rendered.kind) {
     case "text":
       return { message, phone: message.phone, text: rendered.text };
     case "blank":
-      return skipped("blank_variable", `Nothing is known for {{ ${rendered.variable} }}`);
+      return { outcome: skipped("blank_variable", `Nothing is known for {{ ${rendered.variable} }}`) };
     case "failed":
       return { outcome: { kind: "failed", code: "render_failed", reason: rendered.reason } };
     default:
       return unreachable(rendered);
   }
+}
+
+function skipped(reason: SkipReason, detail = reasonOf(reason)): SendOutcome {
+  return { kind: "skipped", reason, detail };
 }
 
 /** Puts admitted messages on the wire, side by side, and notes what came of each. */

@@ -49,21 +49,21 @@ async function healthOf(deps: WorkersServerDeps) {
   const busReachable = await reaches(() => deps.bus.ping());
   const send = sendWorker.stats();
   const { connected, reason } = channelSignOf(deps.sender);
-  const stages = [jobExpander, testSender, statusAggregator, inboundListener, scheduler].map((stage) => stage.stats().isRunning);
   const workers = {
-    JobExpander: { status: statusOf(jobExpander.stats().isRunning), ...jobExpander.stats() },
+    JobExpander: stageHealth(jobExpander.stats()),
     SendWorker: {
-      status: connected ? statusOf(send.isRunning) : "degraded",
-      ...send,
+      ...stageHealth(send),
+      ...(connected ? {} : { status: "degraded" }),
       connected,
       ...(connected ? {} : { reason }),
     },
-    StatusAggregator: { status: statusOf(statusAggregator.stats().isRunning), ...statusAggregator.stats() },
-    TestSender: { status: statusOf(testSender.stats().isRunning), ...testSender.stats() },
-    InboundListener: { status: statusOf(inboundListener.stats().isRunning), ...inboundListener.stats() },
-    Scheduler: { status: statusOf(scheduler.stats().isRunning), ...scheduler.stats() },
+    StatusAggregator: stageHealth(statusAggregator.stats()),
+    TestSender: stageHealth(testSender.stats()),
+    InboundListener: stageHealth(inboundListener.stats()),
+    Scheduler: stageHealth(scheduler.stats()),
+    WebhookSender: stageHealth(deps.webhookSender.stats()),
   };
-  const allWell = connected && send.isRunning && stages.every(Boolean);
+  const allWell = Object.values(workers).every(({ status }) => status === "healthy");
   const overall = !reachable || !busReachable ? "unhealthy" : allWell ? "healthy" : "degraded";
   return {
     overall,
@@ -82,8 +82,8 @@ async function reaches(ping: () => Promise<void>): Promise<boolean> {
   }
 }
 
-function statusOf(isRunning: boolean): string {
-  return isRunning ? "healthy" : "stopped";
+function stageHealth<S extends { isRunning: boolean }>(stats: S): S & { status: string } {
+  return { status: stats.isRunning ? "healthy" : "stopped", ...stats };
 }
 
 async function statsOf({ store, bus, workers, webhookSender, sender }: WorkersServerDeps) {

@@ -1,14 +1,19 @@
 /** Owns the switches of the simulated WhatsApp: how it behaves, and what has really left. */
-
 import type { Instant } from "@mini-crm/core/instant";
+import { parsePhone } from "@mini-crm/core/lead/phone";
 import type { SentText, Simulator, SimulatorBehaviour } from "@mini-crm/runtime/engines";
 import type { HttpServer } from "@mini-crm/runtime/http/http-server";
+import { invalidInput } from "@mini-crm/runtime/http/refusal";
 import { Type } from "typebox";
 
 const Share = Type.Number({ minimum: 0, maximum: 1 });
 const Milliseconds = Type.Integer({ minimum: 0, maximum: 86_400_000 });
 const Span = Type.Object({ fromMs: Milliseconds, toMs: Milliseconds }, { additionalProperties: false });
-const Numbers = Type.Array(Type.String({ pattern: "^\\+[0-9]{1,15}\\*?$" }), { maxItems: 10_000 });
+const NumberOrBeginning = Type.String({
+  pattern: "^\\+[0-9]{1,15}\\*?$",
+  errorMessage: { pattern: "must be a number such as +4915112345678, or the beginning of some such as +49151*" },
+});
+const Numbers = Type.Array(NumberOrBeginning, { maxItems: 10_000 });
 
 const Behaviour = Type.Partial(
   Type.Object({
@@ -51,7 +56,7 @@ const OutboxQuery = Type.Object(
 
 const Inbound = Type.Object(
   {
-    from: Type.String({ pattern: "^\\+[1-9][0-9]{6,14}$", description: "The sender's number, in E.164" }),
+    from: Type.String({ maxLength: 60, description: "The sender's number with its country code" }),
     text: Type.String({ minLength: 1, maxLength: 4_096 }),
     name: Type.Optional(Type.String({ minLength: 1, maxLength: 100, description: "What the sender calls themself" })),
   },
@@ -79,7 +84,9 @@ export function simulatorRoutes(app: HttpServer, simulator: Simulator): void {
   });
 
   app.post("/simulator/inbound", { schema: { body: Inbound } }, async ({ body }, reply) => {
-    const { providerId, at, ...written } = simulator.receive(body);
+    const from = parsePhone(body.from);
+    if (!from.ok) throw invalidInput([{ field: "from", rule: "phone", message: `\`from\`: ${from.reason}` }]);
+    const { providerId, at, ...written } = simulator.receive({ ...body, from: from.phone });
     return reply.code(202).send({ success: true, data: { provider_id: providerId, ...written, at: iso(at) } });
   });
 }

@@ -1,5 +1,5 @@
 /** Owns the API's documentation: OpenAPI made of the routes' own schemas, and a page to read it at /docs. */
-import { fastifySwagger } from "@fastify/swagger";
+import { fastifySwagger, type SwaggerTransformObject } from "@fastify/swagger";
 import { fastifySwaggerUi } from "@fastify/swagger-ui";
 import { isLoopback } from "@mini-crm/runtime/config";
 import type { HttpServer } from "@mini-crm/runtime/http/http-server";
@@ -25,6 +25,7 @@ export async function documentRoutes(
   { version, apiKey }: { version: string; apiKey: string | null },
 ): Promise<void> {
   await app.register(fastifySwagger, {
+    transformObject: withOptionalBodies,
     openapi: {
       openapi: "3.1.0",
       info: { title: "Mini CRM", description: "Leads, segments, campaigns, and a ledger of who got what.", version },
@@ -51,6 +52,18 @@ export async function documentRoutes(
     await page.register(fastifySwaggerUi, { routePrefix: "/docs", staticCSP: CONTENT_SECURITY_POLICY });
   });
 }
+
+/** A body that may be null may be left out, which the plugin does not know. */
+const withOptionalBodies: SwaggerTransformObject = (documented) => {
+  if (!("openapiObject" in documented)) return documented.swaggerObject;
+  for (const path of Object.values(documented.openapiObject.paths ?? {})) {
+    const body = path?.post?.requestBody;
+    if (body === undefined || "$ref" in body) continue;
+    const { anyOf: alternatives = [] }: { anyOf?: object[] } = Object(body.content["application/json"]?.schema);
+    if (alternatives.some((alternative) => "type" in alternative && alternative.type === "null")) body.required = false;
+  }
+  return documented.openapiObject;
+};
 
 async function refuseFromOutside({ ip }: FastifyRequest): Promise<void> {
   if (isLoopback(ip.replace(/^::ffff:/, ""))) return;

@@ -1,5 +1,6 @@
 /** Owns how messages are exported: which columns a table has, and what a line of NDJSON holds. */
 import type { FrozenVariant } from "@mini-crm/core/campaign/campaign";
+import { variantName } from "@mini-crm/core/campaign/variant";
 import type { NamedMessage } from "@mini-crm/core/ports/store";
 import { BYTE_ORDER_MARK, csvLine } from "./csv.ts";
 import { messageJson } from "./message.ts";
@@ -23,7 +24,7 @@ const COLUMNS: Readonly<Record<string, Cell>> = {
   attempt: ({ attempt }) => attempt,
   code: ({ code }) => code,
   reason: ({ reason }) => reason,
-  variant: ({ variant }, variants) => variants[variant]?.name ?? null,
+  variant: ({ variant }, variants) => variantName(variants, variant),
   text: ({ text }) => text,
   provider_id: ({ provider_id }) => provider_id,
   created_at: ({ created_at }) => isoOrNull(created_at),
@@ -46,12 +47,9 @@ export const CSV: ExportFormat = {
   line: (message, variants) => csvLine(CELLS.map((cell) => cell(message, variants))),
 };
 
-/** For programs: each line is a message as the API shows it, with the names of its lead and of its text. */
+/** For programs: each line is a message as the API shows it, with the name of its lead. */
 export const NDJSON: ExportFormat = {
   mediaType: "application/x-ndjson",
   head: "",
-  line: (message, variants) => {
-    const variant_name = variants[message.variant]?.name ?? null;
-    return `${JSON.stringify({ ...messageJson(message), name: message.name, variant_name })}\n`;
-  },
+  line: (message, variants) => `${JSON.stringify({ ...messageJson(message, variants), name: message.name })}\n`,
 };

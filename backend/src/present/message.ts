@@ -1,11 +1,15 @@
 /** Owns how a message is shown. */
+import type { FrozenVariant } from "@mini-crm/core/campaign/campaign";
+import { variantName } from "@mini-crm/core/campaign/variant";
 import type { Message, MessageEvent } from "@mini-crm/core/message/message";
 import type { MessageEventJson, MessageJson } from "@mini-crm/wire/message";
 import { iso, isoOrNull } from "./time.ts";
 
-export function messageJson(message: Message): MessageJson {
+/** `variants` are the texts of its campaign. */
+export function messageJson(message: Message, variants: readonly FrozenVariant[]): MessageJson {
   return {
     ...message,
+    variant: variantName(variants, message.variant),
     due_at: isoOrNull(message.due_at),
     created_at: iso(message.created_at),
     sending_at: isoOrNull(message.sending_at),

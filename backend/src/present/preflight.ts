@@ -1,18 +1,19 @@
 /** Owns how a pre-flight is shown. */
 import { firstOf, type Preflight, TOKEN_VALID_MS } from "@mini-crm/core/campaign/preflight";
 import { finalOf, lengthOf, REMOVALS, type SampleText } from "@mini-crm/core/campaign/survey";
+import { variantName } from "@mini-crm/core/campaign/variant";
 import type { PreflightJson } from "@mini-crm/wire/preflight";
 import { iso, isoOrNull } from "./time.ts";
 
 /** `outlook` is what the channel's state means for it. */
 export function preflightJson(
   preflight: Preflight,
-  outlook: Pick<PreflightJson, "rate_per_minute" | "messages_ahead" | "estimated_done_at">,
+  outlook: Pick<PreflightJson, "limit_per_minute" | "messages_ahead" | "estimated_done_at">,
 ): PreflightJson {
   const { survey, frozen, options } = preflight;
   const first = firstOf(preflight);
   return {
-    token: preflight.token,
+    preflight_token: preflight.token,
     expires_at: iso(preflight.at + TOKEN_VALID_MS),
     campaign_id: preflight.campaign_id,
     at: iso(preflight.at),
@@ -44,7 +45,7 @@ function waterfallOf(survey: Preflight["survey"]): PreflightJson["waterfall"] {
 function sampleJson({ variant, rendered, ...sample }: SampleText, { frozen }: Preflight): PreflightJson["samples"][number] {
   return {
     ...sample,
-    variant: frozen.variants[variant]?.name ?? "",
+    variant: variantName(frozen.variants, variant),
     text: rendered.kind === "text" ? rendered.text : null,
     blank: rendered.kind === "blank" ? rendered.variable : null,
     reason: rendered.kind === "failed" ? rendered.reason : null,

@@ -90,7 +90,7 @@ test("as NDJSON it is every message once, in the order of the ledger, each as th
   expect(messages).toHaveLength(MESSAGES);
   expect(messages.every(({ lead_id }, index) => index === 0 || lead_id > messages[index - 1].lead_id)).toBe(true);
   const page = await backend.call("GET", `/api/v1/delivery/campaign/${campaignId}?limit=1&page=4000`);
-  expect(messages[3_999]).toEqual({ ...page.body.data.deliveryLogs[0], name: "Zoë, number 3999", variant_name: "A" });
+  expect(messages[3_999]).toEqual({ ...page.body.data.deliveryLogs[0], name: "Zoë, number 3999", variant: "A" });
 });
 
 test("as CSV it opens in a spreadsheet: names as they are, nothing that is calculated, numbers with their plus", async () => {

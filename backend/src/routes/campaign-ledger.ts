@@ -1,14 +1,15 @@
 /** Owns GET /api/v1/campaigns/:id/ledger: where everyone of the audience stands, and the check that anyone can run. */
 import { differencesOf, type LedgerAudit, ledgerCloses } from "@mini-crm/core/campaign/audit";
-import { ledgerOf } from "@mini-crm/core/campaign/campaign";
+import { type FrozenVariant, ledgerOf } from "@mini-crm/core/campaign/campaign";
+import { variantName } from "@mini-crm/core/campaign/variant";
 import { reasonOf } from "@mini-crm/core/message/reasons";
 import { isRetryable, retryRefusal } from "@mini-crm/core/message/retry";
 import type { LedgerCount } from "@mini-crm/core/ports/store";
 import type { HttpServer } from "@mini-crm/runtime/http/http-server";
 import { LedgerAnswer, LedgerQuery } from "@mini-crm/wire/ledger";
 import { IdParams } from "@mini-crm/wire/text";
+import { draftAudiences } from "../campaign-view.ts";
 import type { BackendDeps } from "../deps.ts";
-import { breakdownOf } from "../present/campaign.ts";
 import { ok } from "../present/envelope.ts";
 import { notFound } from "../refusals.ts";
 import { REFUSALS } from "./schemas.ts";
@@ -22,21 +23,21 @@ export function campaignLedgerRoutes(app: HttpServer, { store, clock }: BackendD
     response: { 200: LedgerAnswer, ...REFUSALS },
   };
   app.get("/campaigns/:id/ledger", { schema }, async ({ params: { id }, query }) => {
-    const campaign = await store.campaigns.read(id);
-    if (campaign === null) throw notFound("Campaign", id);
-    const written = campaign.frozen === null ? { ...campaign, expected: 0 } : campaign;
-    const refusal = retryRefusal(campaign, clock.now());
+    const known = await store.campaigns.read(id);
+    if (known === null) throw notFound("Campaign", id);
+    const now = clock.now();
+    const campaign = await draftAudiences({ store }, now)(known);
+    const refusal = retryRefusal(campaign, now);
     const data = {
       campaign_id: id,
       status: campaign.status,
-      stats: ledgerOf(written),
-      closes: ledgerCloses(written),
-      statusBreakdown: breakdownOf(campaign).statusBreakdown,
+      stats: ledgerOf(campaign),
+      closes: ledgerCloses(campaign),
       counts: placesOf(await store.messages.counts(id), refusal === null),
       retry_refusal: refusal,
     };
     if (query.check === undefined) return ok(data);
-    return ok({ ...data, check: checkOf(await store.messages.audit(id)) });
+    return ok({ ...data, check: checkOf(await store.messages.audit(id), campaign.frozen?.variants ?? []) });
   });
 }
 
@@ -53,8 +54,9 @@ function placesOf(counts: readonly LedgerCount[], mayBeRetried: boolean) {
   });
 }
 
-function checkOf(audit: LedgerAudit) {
-  const differences = differencesOf(audit);
+function checkOf(audit: LedgerAudit, variants: readonly FrozenVariant[]) {
+  const found = differencesOf(audit);
+  const differences = found.map((difference) => ({ ...difference, variant: variantName(variants, difference.variant) }));
   const rows = audit.rows.reduce((sum, { messages }) => sum + messages, 0);
   return { counters_equal_rows: differences.length === 0, rows, differences };
 }

@@ -38,7 +38,7 @@ describe("a pre-flight", () => {
       shortest: { text: "Hi John Doe, you spent $1500", length: 28 },
       quiet_hours: null,
       canary: null,
-      rate_per_minute: null,
+      limit_per_minute: null,
       messages_ahead: 0,
       estimated_done_at: null,
     });
@@ -74,14 +74,14 @@ describe("a pre-flight", () => {
       reason: null,
       warning: null,
       breaker: { state: "closed", until: null },
-      rate: { messages: 2, windowMs: 60_000 },
+      rate: { messages: 30, windowMs: 61_000 },
     };
     const seen_at = backend.clock.now();
     await backend.store.processes.sign({ _id: "w1", role: "workers", seen_at, detail: { stages: {}, channels: [channel] } });
     const canary = { percent: 10, wait_minutes: 15 };
     await backend.call("PATCH", `/api/v1/campaigns/${campaignId}`, { canary });
     const { data } = (await show()).body;
-    expect(data).toMatchObject({ rate_per_minute: 2, canary: { first: 1, wait_minutes: 15 } });
+    expect(data).toMatchObject({ limit_per_minute: 30, canary: { first: 1, wait_minutes: 15 } });
     expect(Math.round((Date.parse(data.estimated_done_at) - Date.parse(data.at)) / 60_000)).toBe(15);
   });
 
@@ -93,7 +93,7 @@ describe("a pre-flight", () => {
 });
 
 describe("a run with a pre-flight's token", () => {
-  const shownToken = async (): Promise<string> => (await show()).body.data.token;
+  const shownToken = async (): Promise<string> => (await show()).body.data.preflight_token;
 
   test("starts what was shown, once", async () => {
     const token = await shownToken();

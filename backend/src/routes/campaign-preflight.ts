@@ -2,9 +2,10 @@
 import { unreachable } from "@mini-crm/core/app-error";
 import type { Campaign } from "@mini-crm/core/campaign/campaign";
 import { forecastOf, type Preflight, preflight } from "@mini-crm/core/campaign/preflight";
+import { messagesPerMinute } from "@mini-crm/core/campaign/waiting";
 import { channelAmong } from "@mini-crm/core/channel/channel-sign";
 import type { HttpServer } from "@mini-crm/runtime/http/http-server";
-import { PreflightAnswer, type PreflightJson } from "@mini-crm/wire/preflight";
+import { PreflightAnswer, PreflightBody, type PreflightJson } from "@mini-crm/wire/preflight";
 import { IdParams } from "@mini-crm/wire/text";
 import type { BackendDeps } from "../deps.ts";
 import { livingWorkers } from "../living-workers.ts";
@@ -19,6 +20,7 @@ export function campaignPreflightRoutes(app: HttpServer, deps: BackendDeps): voi
     tags: ["campaigns"],
     summary: "Whom a campaign would reach and with what, if it were run now: nothing is sent",
     params: IdParams,
+    body: PreflightBody,
     response: { 200: PreflightAnswer, ...REFUSALS },
   };
   app.post("/campaigns/:id/preflight", { schema }, async ({ params: { id } }) => {
@@ -43,7 +45,7 @@ async function outlookOf(
   deps: BackendDeps,
   { channel_id, scheduled_at }: Campaign,
   shown: Preflight,
-): Promise<Pick<PreflightJson, "rate_per_minute" | "messages_ahead" | "estimated_done_at">> {
+): Promise<Pick<PreflightJson, "limit_per_minute" | "messages_ahead" | "estimated_done_at">> {
   const { store, clock } = deps;
   const signs = (await livingWorkers(deps)).flatMap(({ channels }) => channels);
   const rate = channelAmong(signs, channel_id)?.rate ?? null;
@@ -52,7 +54,7 @@ async function outlookOf(
   const now = Math.max(clock.now(), scheduled_at ?? 0);
   const doneAt = forecastOf(shown, { ahead, rate, use, measuredPerMinute: null, now });
   return {
-    rate_per_minute: rate === null ? null : (rate.messages / rate.windowMs) * 60_000,
+    limit_per_minute: rate === null ? null : messagesPerMinute(rate),
     messages_ahead: ahead,
     estimated_done_at: isoOrNull(doneAt),
   };

@@ -67,7 +67,10 @@ test("a dry run only counts, and what it counted is tried again when it is still
 test("only those with the reason, or to the leads, that were chosen are tried again", async () => {
   const { id, url, messages } = await failed();
   const lead = messages[1]?.slice(24);
-  expect((await backend.call("POST", url, { status: "FAILED", lead_ids: [lead, NOBODY] })).body.data.count).toBe(1);
+  expect((await backend.call("POST", url, { status: "FAILED", lead_ids: [lead, NOBODY] })).body.data).toMatchObject({
+    count: 1,
+    warning: "For 1 of the 2 `lead_ids` this campaign has no such message to try again.",
+  });
   expect((await backend.call("POST", url, { status: "FAILED", code: "render_failed" })).body.data.count).toBe(1);
   const { body } = await backend.call("GET", `/api/v1/delivery/campaign/${id}?status=FAILED`);
   expect(body.data.deliveryLogs.map(({ _id }: { _id: string }) => _id)).toEqual([messages[2]]);
@@ -80,6 +83,17 @@ test("uncertain ones come with a warning that some may come twice", async () => 
   const done = await backend.call("POST", url, { status: "UNCERTAIN", expect: 2 });
   expect(done.body.data).toMatchObject({ count: 2, warning: dry.body.data.warning });
   expect((await backend.call("POST", url, { status: "UNCERTAIN" })).body.data).toMatchObject({ count: 0, warning: null });
+});
+
+test("a reason for which nobody is tried again is told as such", async () => {
+  const { url } = await failed();
+  const never = { status: "SKIPPED", code: "opted_out", dry_run: true };
+  expect((await backend.call("POST", url, never)).body.data).toMatchObject({
+    count: 0,
+    warning: 'Messages that are SKIPPED with the code "opted_out" are never tried again.',
+  });
+  for (const code of ["frequency_cap", "blank_variable"])
+    expect((await backend.call("POST", url, { ...never, code })).body.data.warning).toBeNull();
 });
 
 test("where nothing can be tried again the reason is told, dry or not", async () => {

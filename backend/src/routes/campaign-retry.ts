@@ -1,7 +1,9 @@
 /** Owns POST /api/v1/campaigns/:id/retry: chosen messages are tried again, with their number shown before. */
 import { unreachable } from "@mini-crm/core/app-error";
 import { reasonOf } from "@mini-crm/core/message/reasons";
+import { isRetryable } from "@mini-crm/core/message/retry";
 import type { ReasonCount, RetryChoice, StepResult, StepTable } from "@mini-crm/core/ports/steps";
+import { quote } from "@mini-crm/core/text";
 import type { HttpServer } from "@mini-crm/runtime/http/http-server";
 import type { Refusal } from "@mini-crm/runtime/http/refusal";
 import { RetryAnswer, RetryBody, type RetryJson } from "@mini-crm/wire/retry";
@@ -29,10 +31,29 @@ export function campaignRetryRoutes(app: HttpServer, deps: BackendDeps): void {
     const choice = { status: body.status, code: body.code ?? null, lead_ids: body.lead_ids ?? null };
     const isDryRun = body.dry_run === true;
     const counts = isDryRun ? await count(deps, id, choice, body.expect) : await tryAgain(deps, id, choice, body.expect ?? null);
-    const warning = body.status === "UNCERTAIN" && sumOf(counts) > 0 ? MAY_COME_TWICE : null;
-    const data: RetryJson = { campaign_id: id, dry_run: isDryRun, count: sumOf(counts), by_code: byCode(counts), warning };
+    const warnings = warningsOf(choice, sumOf(counts));
+    const data: RetryJson = {
+      campaign_id: id,
+      dry_run: isDryRun,
+      count: sumOf(counts),
+      by_code: byCode(counts),
+      warning: warnings.length === 0 ? null : warnings.join(" "),
+    };
     return ok(data);
   });
+}
+
+/** What to think of before, and why `found` may be less than somebody expects. A campaign has one message to each lead. */
+function warningsOf({ status, code, lead_ids }: RetryChoice, found: number): string[] {
+  const leads = new Set(lead_ids).size;
+  const isNeverTried = status === "SKIPPED" && code !== null && !isRetryable(status, code);
+  return [
+    ...(status === "UNCERTAIN" && found > 0 ? [MAY_COME_TWICE] : []),
+    ...(isNeverTried ? [`Messages that are SKIPPED with the code ${quote(code)} are never tried again.`] : []),
+    ...(leads > found
+      ? [`For ${leads - found} of the ${leads} \`lead_ids\` this campaign has no such message to try again.`]
+      : []),
+  ];
 }
 
 async function count(

@@ -54,7 +54,7 @@ function refusalOf(start: Exclude<StartAsShown, { kind: "started" }>, id: string
         status: 404,
         code: "PREFLIGHT_NOT_FOUND",
         message: "Pre-flight not found",
-        details: `This campaign was not shown under that token in the last day: ${MAKE_ANOTHER}`,
+        details: `This token is not known for this campaign, or older than a day: ${MAKE_ANOTHER}`,
       });
     case "preflight_expired": {
       const details = `It held until ${iso(start.expired_at)}: ${MAKE_ANOTHER}`;
@@ -69,4 +69,4 @@ function refusalOf(start: Exclude<StartAsShown, { kind: "started" }>, id: string
   }
 }
 
-const MAKE_ANOTHER = "make a new pre-flight and run with its token";
+const MAKE_ANOTHER = "make a new pre-flight and run with its `preflight_token`";

@@ -124,7 +124,7 @@ describe("a scheduled campaign", () => {
     expect(await read(id)).toMatchObject({
       status: "SCHEDULED",
       hold: { ...hold, at: iso(hold.at) },
-      waitingFor: { kind: "person", until: null, text: "Waits for a person: It was to start an hour ago" },
+      waitingFor: { kind: "person", until: null, text: "Waits for a person: it was to start an hour ago" },
       estimated_done_at: null,
     });
   });

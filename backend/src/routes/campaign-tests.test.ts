@@ -90,7 +90,7 @@ test("a test is refused where nobody could get it, or it could not be sent", asy
   const blank = await send({ lead_id: leads["Spent Nothing"] });
   expect([errorOf(blank), blank.body.error.details]).toEqual([
     [422, "TEST_NOT_RENDERED"],
-    `For lead ${leads["Spent Nothing"]}: Nothing is known for {{ total_spend }}`,
+    `For lead ${leads["Spent Nothing"]}: Nothing is known for {{ total_spend }}: give it a default, or another \`lead_id\``,
   ]);
   const empty = await draftCampaign(backend, 1_000_000);
   expect(errorOf(await send({ to: ["+4930901829"] }, empty.campaignId))).toEqual([422, "TEST_WITHOUT_LEAD"]);

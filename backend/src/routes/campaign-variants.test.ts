@@ -42,6 +42,19 @@ test("a campaign's texts are compared by what became of them", async () => {
     { messages: ofB.length, delivered: ofB.length, read: ofB.length, replied: 1, opted_out: 1, failed: 0 },
   ]);
   expect(ofA.length + ofB.length).toBe(200);
+  const shares = data.variants.flatMap(({ shares: of }: { shares: object }) => Object.values(of));
+  for (const { value, low, high } of shares)
+    for (const share of [value, low, high]) expect(String(share)).toMatch(/^-?\d(\.\d{1,4})?$/);
+  expect(data.variants[1].shares.opted_out.value).toBe(Math.round(10_000 / ofB.length) / 10_000);
+  const shown = await backend.call("GET", `/api/v1/delivery/campaign/${campaignId}?limit=200`);
+  const named = shown.body.data.deliveryLogs.map(({ variant }: { variant: string }) => variant);
+  expect(named).toEqual(messages.map((message) => (message?.variant === 0 ? "A" : "B")));
+  const one = await backend.call("GET", `/api/v1/messages/${ofB[0]}`);
+  const lead = await backend.call("GET", `/api/v1/leads/${one.body.data.lead_id}`);
+  expect([one.body.data.variant, lead.body.data.messages.map(({ variant }: { variant: string }) => variant)]).toEqual([
+    "B",
+    ["B"],
+  ]);
   expect(data.variants[1].differences.read.verdict).toMatch(/^B is read more often than A: \+100\.0 points/);
   expect(data.variants[1].differences.opted_out.verdict).toMatch(/cannot be told apart/);
   expect((await backend.call("GET", "/api/v1/campaigns/none/variants")).status).toBe(404);

@@ -26,7 +26,7 @@ export function deliveryRoutes(app: HttpServer, { store }: BackendDeps): void {
     const data = {
       campaignId: id,
       ...breakdownOf(campaign),
-      deliveryLogs: logs.items.map(messageJson),
+      deliveryLogs: logs.items.map((message) => messageJson(message, campaign.frozen?.variants ?? [])),
       pagination: pagination(request, logs.total),
     };
     return ok(data);

@@ -103,14 +103,17 @@ describe("the stream of events", () => {
   test("holds only the kinds, or the campaign, that are asked for", async () => {
     const { backend, events } = await listening();
     const byKind = await events("?kinds=lead.opted_out,%20message.received");
-    const bySubject = await events("?campaign_id=b");
-    await backend.store.activity.note([optedOut("a"), optedOut("b"), received("Hi")]);
+    const { campaignId } = await draftCampaign(backend);
+    const bySubject = await events(`?campaign_id=${campaignId}`);
+    await backend.store.activity.note([optedOut("a"), optedOut(campaignId), received("Hi")]);
     await Promise.all([byKind.until(() => byKind.events.length === 3), bySubject.until(() => bySubject.events.length === 1)]);
     await backend.call("POST", "/api/v1/leads/bulk", { leads: FIVE_LEADS });
-    await backend.store.activity.note([optedOut("b")]);
+    await backend.store.activity.note([optedOut(campaignId)]);
     await Promise.all([byKind.until(() => byKind.events.length === 4), bySubject.until(() => bySubject.events.length === 2)]);
     expect(kindsOf(byKind)).toEqual(["lead.opted_out", "lead.opted_out", "message.received", "lead.opted_out"]);
     expect(idsOf(bySubject)).toEqual([2, 5]);
+    const unknown = await backend.call("GET", "/api/v1/events?campaign_id=nope");
+    expect([unknown.status, unknown.body.error.code]).toEqual([404, "CAMPAIGN_NOT_FOUND"]);
   });
 
   test("is refused for kinds that there are not, and needs the API key where there is one", async () => {

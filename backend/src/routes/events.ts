@@ -6,6 +6,7 @@ import { invalidInput, Refusal } from "@mini-crm/runtime/http/refusal";
 import { EventStream, EventsQuery } from "@mini-crm/wire/activity";
 import type { BackendDeps } from "../deps.ts";
 import { MOST_WATCHERS, openLive } from "../live.ts";
+import { notFound } from "../refusals.ts";
 import { REFUSALS } from "./schemas.ts";
 
 const HEADERS = {
@@ -29,6 +30,8 @@ export function eventRoutes(app: HttpServer, { store, clock, log }: BackendDeps)
   };
   app.get("/events", { schema, exposeHeadRoute: false }, async ({ query, headers }, reply) => {
     const wants = wanted(query);
+    const { campaign_id } = query;
+    if (campaign_id !== undefined && (await store.campaigns.read(campaign_id)) === null) throw notFound("Campaign", campaign_id);
     const start = await live.startOf(lastSeenIn(headers["last-event-id"]) ?? query.last_event_id ?? null);
     if (!live.hasRoom()) throw tooMany();
     reply.headers(HEADERS).hijack();

@@ -17,8 +17,9 @@ export function messageRoutes(app: HttpServer, { store }: BackendDeps): void {
   };
   app.get("/messages/:id", { schema }, async ({ params: { id } }) => {
     const message = await store.messages.read(id);
-    if (message === null) throw notFound("Message", id);
+    const campaign = message === null ? null : await store.campaigns.read(message.campaign_id);
+    if (message === null || campaign === null) throw notFound("Message", id);
     const history = await store.messages.history(id);
-    return ok({ ...messageJson(message), history: history.map(messageEventJson) });
+    return ok({ ...messageJson(message, campaign.frozen?.variants ?? []), history: history.map(messageEventJson) });
   });
 }

@@ -11,6 +11,8 @@ beforeEach(async () => {
 afterEach(() => backend.close());
 
 const URL = "/api/v1/webhooks";
+/** Nothing in these tests is of them. */
+const KINDS = ["campaign.held"];
 const create = (fields: object = {}) => backend.call("POST", URL, { url: "https://example.com/hook", ...fields });
 
 /** Claims what is due and says that the receiver answered `status`. */
@@ -57,8 +59,8 @@ describe("a webhook", () => {
 
   test("is changed, turned off and on, and removed", async () => {
     const { _id } = (await create()).body.data;
-    const changed = await backend.call("PATCH", `${URL}/${_id}`, { url: "https://example.org", kinds: [], enabled: false });
-    expect(changed.body.data).toMatchObject({ url: "https://example.org/", kinds: [], enabled: false });
+    const changed = await backend.call("PATCH", `${URL}/${_id}`, { url: "https://example.org", kinds: KINDS, enabled: false });
+    expect(changed.body.data).toMatchObject({ url: "https://example.org/", kinds: KINDS, enabled: false });
     expect((await backend.call("PATCH", `${URL}/${_id}`, { enabled: true })).body.data.enabled).toBe(true);
     expect((await backend.call("DELETE", `${URL}/${_id}`)).body.data).toEqual({ _id, removed: true });
     for (const [method, path] of [
@@ -98,6 +100,17 @@ describe("a webhook", () => {
     expect((await backend.call("POST", URL, {})).status).toBe(400);
     expect((await create({ kinds: ["lead.born"] })).body.error.details[0].field).toBe("kinds[0]");
     expect((await create({ secret: "mine" })).status).toBe(400);
+    expect((await create({ kinds: [] })).body.error.details).toEqual([
+      {
+        field: "kinds",
+        rule: "min_items",
+        message: "`kinds` must not be empty: leave `kinds` out for all but campaign.progress.",
+      },
+    ]);
+    const twice = await create({ kinds: [...KINDS, ...KINDS] });
+    expect(twice.body.error.details).toMatchObject([{ message: "`kinds` must not hold the same entry twice." }]);
+    const emptied = await backend.call("PATCH", `${URL}/none`, { kinds: [] });
+    expect(emptied.body.error.details).toMatchObject([{ field: "kinds", message: expect.stringContaining("with `enabled`") }]);
   });
 
   test("is one too many at some point", async () => {
@@ -133,7 +146,7 @@ describe("deliveries", () => {
   });
 
   test("of a test are due at once, and any can be tried again", async () => {
-    const { _id } = (await create({ kinds: [] })).body.data;
+    const { _id } = (await create({ kinds: KINDS })).body.data;
     const tested = await backend.call("POST", `${URL}/${_id}/test`);
     expect([tested.status, tested.body.data]).toMatchObject([202, { kind: "webhook.test", status: "PENDING", attempts: [] }]);
     await tryDue(200);
@@ -146,7 +159,7 @@ describe("deliveries", () => {
   });
 
   test("are not made of a webhook that is off, and it says why it is", async () => {
-    const { _id } = (await create({ kinds: [] })).body.data;
+    const { _id } = (await create({ kinds: KINDS })).body.data;
     const tested = await backend.call("POST", `${URL}/${_id}/test`);
     await tryDue(410);
     const { enabled, off_reason } = (await backend.call("GET", `${URL}/${_id}`)).body.data;

@@ -29,7 +29,9 @@ const RetryJson = Type.Object({
   dry_run: Type.Boolean(),
   count: Type.Integer({ description: "How many are tried again, or would be" }),
   by_code: Type.Array(Reason),
-  warning: Type.Union([Type.String(), Type.Null()], { description: "What to think of before" }),
+  warning: Type.Union([Type.String(), Type.Null()], {
+    description: "What to think of before, and what of the choice is not tried again",
+  }),
 });
 export type RetryJson = Static<typeof RetryJson>;
 

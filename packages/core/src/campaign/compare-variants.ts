@@ -54,8 +54,8 @@ export function compareVariants(
     const own = figures[index];
     if (own === undefined || first === undefined) return [];
     const isComparable = index > 0 && own.messages > 0 && first.messages > 0;
-    const differences = isComparable ? of((measure) => differenceIn(measure, name, own, firstName, first)) : null;
-    const shares = own.messages === 0 ? null : of((measure) => wilson(own[measure], own.messages));
+    const differences = isComparable ? of((measure) => rounded(differenceIn(measure, name, own, firstName, first))) : null;
+    const shares = own.messages === 0 ? null : of((measure) => rounded(wilson(own[measure], own.messages)));
     return [{ name, percent, figures: own, shares, differences }];
   });
 }
@@ -68,6 +68,12 @@ function of<T>(value: (measure: Measure) => T): Record<Measure, T> {
     opted_out: value("opted_out"),
     failed: value("failed"),
   };
+}
+
+/** To four decimals: a hundredth of a percent. */
+function rounded<E extends Estimate>(estimate: E): E {
+  const toFour = (share: number) => Math.round(share * 10_000) / 10_000;
+  return { ...estimate, value: toFour(estimate.value), low: toFour(estimate.low), high: toFour(estimate.high) };
 }
 
 function figuresOf(index: number, counts: readonly LedgerCount[], reactions: readonly VariantReactions[]): VariantFigures {

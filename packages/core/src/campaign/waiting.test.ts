@@ -3,7 +3,7 @@ import type { ChannelSign } from "../channel/channel-sign.ts";
 import { draft } from "../contracts/samples.ts";
 import { type Campaign, type MessageCounts, noMessages } from "./campaign.ts";
 import { NO_OPTIONS } from "./options.ts";
-import { type Circumstances, rateText, waitingFor } from "./waiting.ts";
+import { type Circumstances, messagesPerMinute, rateText, waitingFor } from "./waiting.ts";
 
 const NOW = Date.UTC(2025, 8, 15, 16, 15);
 const HOUR_MS = 3_600_000;
@@ -72,6 +72,13 @@ describe("a campaign waits for", () => {
       "person",
       null,
       "Waits for a person: 3 of 10 messages (30 %) failed, more than 10 %",
+    ],
+    [
+      "a person because WhatsApp warns, which keeps its capitals",
+      { campaign: running({ status: "PAUSED", hold: { ...hold, reason: "WhatsApp warns this account: slow down" } }) },
+      "person",
+      null,
+      "Waits for a person: WhatsApp warns this account: slow down",
     ],
     [
       "a person because its time was missed",
@@ -216,4 +223,10 @@ test("a limit is told in words", () => {
   expect(rateText({ messages: 30, windowMs: 61_000 })).toBe("30 messages a minute");
   expect(rateText({ messages: 1, windowMs: 60_000 })).toBe("1 message a minute");
   expect(rateText({ messages: 1_000, windowMs: 10_000 })).toBe("1,000 messages in any 10 s");
+});
+
+test("a limit by the minute is the number that was set; others have one decimal", () => {
+  expect(messagesPerMinute({ messages: 30, windowMs: 61_000 })).toBe(30);
+  expect(messagesPerMinute({ messages: 30, windowMs: 60_000 })).toBe(30);
+  expect(messagesPerMinute({ messages: 10, windowMs: 7_000 })).toBe(85.7);
 });

@@ -5,6 +5,8 @@ import type { FastifySchemaValidationError } from "fastify";
 
 type Violation = FastifySchemaValidationError;
 
+const UNKNOWN = "unknown_field";
+
 /**
  * Turns TypeBox's violations of a request's `part` (`body`, `querystring`, `params`) into at most one problem per field. Unknown
  * fields come first: a misspelt one explains what is missing.
@@ -18,7 +20,7 @@ export function problemsOf(violations: readonly Violation[], part: string): Prob
   for (const problem of own.flatMap((violation) => problemsIn(violation, told, noun(part)))) {
     if (!problems.has(problem.field)) problems.set(problem.field, problem);
   }
-  return [...problems.values()].sort((a, b) => Number(isUnknown(b)) - Number(isUnknown(a)));
+  return [...problems.values()].sort((a, b) => Number(b.rule === UNKNOWN) - Number(a.rule === UNKNOWN));
 }
 
 /** A choice between null and one other schema is no choice where something is given: only what is wrong by the other is told. */
@@ -48,12 +50,6 @@ function isNullWanted({ keyword, params }: Violation): boolean {
 function choiceOf({ schemaPath }: Violation): string {
   return schemaPath.replace(/\/anyOf\/\d+$/, "");
 }
-
-function isUnknown({ rule }: Problem): boolean {
-  return rule === UNKNOWN;
-}
-
-const UNKNOWN = "unknown_field";
 
 function problemsIn(violation: Violation, all: readonly Violation[], part: string): Problem[] {
   const { keyword, params, schemaPath } = violation;
