@@ -91,8 +91,13 @@ export function simulatorRoutes(app: HttpServer, simulator: Simulator): void {
   });
 }
 
-function sentJson({ at, receipts, ...sent }: SentText) {
-  return { ...sent, at: iso(at), receipts: receipts.map((receipt) => ({ status: receipt.status, at: iso(receipt.at) })) };
+function sentJson({ handed_over_at, at, receipts, ...sent }: SentText) {
+  return {
+    ...sent,
+    handed_over_at: iso(handed_over_at),
+    at: iso(at),
+    receipts: receipts.map((receipt) => ({ status: receipt.status, at: iso(receipt.at) })),
+  };
 }
 
 function iso(at: Instant): string {

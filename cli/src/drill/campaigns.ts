@@ -84,7 +84,9 @@ export interface Departed {
   message_id: string;
   to: string;
   text: string;
-  /** ISO 8601. */
+  /** When its sender gave it to WhatsApp, ISO 8601: what becomes of it from there on is in nobody's hands. */
+  handed_over_at: string;
+  /** When it left. */
   at: string;
   /** What has happened to it so far. */
   receipts: { status: "FAILED" | "DELIVERED" | "READ" }[];

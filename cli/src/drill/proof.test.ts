@@ -19,7 +19,14 @@ function row(lead: number, status: Row["status"], code: string | null = null): R
 
 function left(of: Row, receipts: Departed["receipts"][number]["status"][], afterMs = 0): Departed {
   const at = new Date(AT + afterMs).toISOString();
-  return { message_id: of._id, to: of.phone ?? "", text: of.text ?? "", at, receipts: receipts.map((status) => ({ status })) };
+  return {
+    message_id: of._id,
+    to: of.phone ?? "",
+    text: of.text ?? "",
+    handed_over_at: at,
+    at,
+    receipts: receipts.map((status) => ({ status })),
+  };
 }
 
 /** A campaign to five in which every promise was kept. */
@@ -154,7 +161,8 @@ describe("the judgement catches", () => {
 });
 
 test("a minute is any 60 seconds, and the 60th second after a message is the next one's", () => {
-  const most = (...timesMs: number[]) => mostInAMinute(timesMs.map((ms) => ({ at: new Date(AT + ms).toISOString() })));
+  const most = (...timesMs: number[]) =>
+    mostInAMinute(timesMs.map((ms) => ({ handed_over_at: new Date(AT + ms).toISOString() })));
   expect(most()).toBe(0);
   expect(most(0, 60_000)).toBe(1);
   expect(most(0, 59_999)).toBe(2);

@@ -175,9 +175,9 @@ function tooFast({ messagesPerMinute }: Evidence, most: number): string[] {
   return messagesPerMinute === 0 || most <= messagesPerMinute ? [] : [`one minute holds ${most}`];
 }
 
-/** The most messages that left in any 60 seconds. */
-export function mostInAMinute(departed: readonly Pick<Departed, "at">[]): number {
-  const times = departed.map(({ at }) => Date.parse(at)).sort((a, b) => a - b);
+/** The most messages that were given to WhatsApp in any 60 seconds. */
+export function mostInAMinute(departed: readonly Pick<Departed, "handed_over_at">[]): number {
+  const times = departed.map(({ handed_over_at }) => Date.parse(handed_over_at)).sort((a, b) => a - b);
   let first = 0;
   let most = 0;
   for (const [last, at] of times.entries()) {

@@ -14,6 +14,8 @@ export interface SentText {
   message_id: string;
   to: string;
   text: string;
+  /** When its sender gave it to WhatsApp; it left at the end of the latency, `at`. */
+  handed_over_at: Instant;
   at: Instant;
   provider_id: string;
   /** What has happened to it so far. */
@@ -28,6 +30,7 @@ export interface OutboxRequest extends PageRequest {
 /** A message on its way out, with what will become of it. */
 export interface Departure {
   message: OutgoingText;
+  handedOverAt: Instant;
   providerId: string;
   receipts: readonly PlannedReceipt[];
   /** What its recipient will write back. */
@@ -52,6 +55,7 @@ const SCHEMA = `
     message_id TEXT NOT NULL,
     recipient TEXT NOT NULL,
     text TEXT NOT NULL,
+    handed_over_at INTEGER NOT NULL,
     at INTEGER NOT NULL,
     provider_id TEXT NOT NULL,
     failed_at INTEGER,
@@ -111,8 +115,8 @@ const ROWS_PER_INSERT = 25;
 function bulkInsert(db: DatabaseSync): (departures: readonly Departure[], at: Instant) => void {
   const statement = (rows: number) =>
     db.prepare(`
-      INSERT INTO sent (message_id, recipient, text, at, provider_id, failed_at, delivered_at, read_at)
-      VALUES ${new Array<string>(rows).fill("(?, ?, ?, ?, ?, ?, ?, ?)").join(", ")}`);
+      INSERT INTO sent (message_id, recipient, text, handed_over_at, at, provider_id, failed_at, delivered_at, read_at)
+      VALUES ${new Array<string>(rows).fill("(?, ?, ?, ?, ?, ?, ?, ?, ?)").join(", ")}`);
   const many = statement(ROWS_PER_INSERT);
   const one = statement(1);
   return (departures, at) => {
@@ -124,11 +128,11 @@ function bulkInsert(db: DatabaseSync): (departures: readonly Departure[], at: In
   };
 }
 
-function valuesOf({ message, providerId, receipts }: Departure, at: Instant): SQLInputValue[] {
+function valuesOf({ message, handedOverAt, providerId, receipts }: Departure, at: Instant): SQLInputValue[] {
   const when: Partial<Record<ReceiptStatus, Instant>> = {};
   for (const { receipt } of receipts) when[receipt.status] = receipt.at;
   const { FAILED = null, DELIVERED = null, READ = null } = when;
-  return [message.messageId, message.to, message.text, at, providerId, FAILED, DELIVERED, READ];
+  return [message.messageId, message.to, message.text, handedOverAt, at, providerId, FAILED, DELIVERED, READ];
 }
 
 function* plannedIn(departures: readonly Departure[]): Generator<PlannedReceipt> {
@@ -145,6 +149,7 @@ function sentText(row: Record<string, unknown>, now: Instant): SentText {
     message_id: String(row["message_id"]),
     to: String(row["recipient"]),
     text: String(row["text"]),
+    handed_over_at: Number(row["handed_over_at"]),
     at: Number(row["at"]),
     provider_id: String(row["provider_id"]),
     receipts,

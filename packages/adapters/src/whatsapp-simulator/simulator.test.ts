@@ -423,7 +423,15 @@ describe("the outbox", () => {
     const { items, total } = simulator.outbox({ page: 1, limit: 10 });
     expect(total).toBe(1);
     expect(items).toEqual([
-      { message_id: "a", to: "+491", text: "Hi A", at, provider_id: expect.stringMatching(/^3EB0[0-9A-F]{18}$/), receipts: [] },
+      {
+        message_id: "a",
+        to: "+491",
+        text: "Hi A",
+        handed_over_at: expect.any(Number),
+        at,
+        provider_id: expect.stringMatching(/^3EB0[0-9A-F]{18}$/),
+        receipts: [],
+      },
     ]);
     await send(["b", "c"], "+492");
     await clock.advance(20 * MINUTE_MS);

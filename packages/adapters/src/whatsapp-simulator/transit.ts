@@ -39,6 +39,7 @@ export interface Transit {
 
 interface UnderWay {
   message: OutgoingText;
+  handedOverAt: Instant;
   fate: Fate;
   /** True while it hangs: it has left, and its sender waits. */
   hasLeft: boolean;
@@ -59,8 +60,9 @@ export function createTransit({ clock, seed, outbox, behaviour, onLeft }: Transi
     if (underWay.size() >= MAX_UNDER_WAY) return Promise.resolve(tooFast(1_000));
     const fate = fateOf(seed, message.messageId);
     return new Promise((answer) => {
-      const at = clock.now() + latencyOf(fate, behaviour());
-      underWay.push(at, { message, fate, hasLeft: false, answer });
+      const handedOverAt = clock.now();
+      const at = handedOverAt + latencyOf(fate, behaviour());
+      underWay.push(at, { message, handedOverAt, fate, hasLeft: false, answer });
       alarm.setFor(at);
     });
   }
@@ -94,9 +96,9 @@ export function createTransit({ clock, seed, outbox, behaviour, onLeft }: Transi
   /** Nobody is answered before the outbox holds what has left. */
   function leave(leaving: readonly UnderWay[]): void {
     const now = clock.now();
-    const departures = leaving.map(({ message, fate }): Departure => {
+    const departures = leaving.map(({ message, handedOverAt, fate }): Departure => {
       const receipts = receiptsOf(message.messageId, fate, behaviour(), now);
-      return { message, providerId: providerIdOf(fate), receipts, reply: replyOf(message, fate, behaviour(), now) };
+      return { message, handedOverAt, providerId: providerIdOf(fate), receipts, reply: replyOf(message, fate, behaviour(), now) };
     });
     try {
       outbox.leave(departures, now);
