@@ -109,7 +109,7 @@ export interface Rested {
   }[];
   /** Processes that crashed or froze: they are what may leave a message uncertain. */
   unlucky: ReadonlySet<string>;
-  /** Who admitted each message last. */
+  /** Who admitted each message last, in the order in which that happened. */
   admittedBy: ReadonlyMap<string, string>;
   /** By how much clocks differed at the most. */
   clocksDifferByMs: number;
@@ -179,20 +179,21 @@ function judgeUnsent({ channels, unlucky, admittedBy }: Rested, rows: ReadonlyMa
   }
 }
 
-const DAY_MS = 86_400_000;
-
-/** Nobody gets a message who has had as many of other campaigns as its cap allows; what failed was none. */
-function judgeCaps({ campaigns, clocksDifferByMs }: Rested, violate: Violate): void {
+/**
+ * Nobody gets a message who has had as many of other campaigns as its cap allows; what failed was none. A run is shorter than the
+ * day that caps look back, and what came first is told by the order of admissions: times are those of each process's own clock.
+ */
+function judgeCaps({ campaigns, admittedBy }: Rested, violate: Violate): void {
+  const order = new Map([...admittedBy.keys()].map((id, index) => [id, index]));
   const had = campaigns.flatMap(({ rows }) => rows.filter(({ status }) => status !== "FAILED" && status !== "SKIPPED"));
   for (const { campaign, rows } of campaigns) {
     const cap = campaign.options.frequency_cap;
     if (cap === null) continue;
-    for (const { _id, campaign_id, lead_id, sending_at } of rows) {
-      if (sending_at === null) continue;
+    for (const { _id, campaign_id, lead_id } of rows) {
+      const admittedAs = order.get(_id) ?? -1;
       const before = had.filter((other) => {
-        const agoMs = sending_at - (other.sending_at ?? Number.POSITIVE_INFINITY);
         return (
-          other.lead_id === lead_id && other.campaign_id !== campaign_id && agoMs > clocksDifferByMs && agoMs < cap.days * DAY_MS
+          other.lead_id === lead_id && other.campaign_id !== campaign_id && (order.get(other._id) ?? admittedAs) < admittedAs
         );
       });
       if (before.length >= cap.messages) violate(`Message ${_id} was one more than the cap of ${cap.messages}`);
