@@ -62,12 +62,6 @@ export const PLANTED_BUGS: Readonly<Record<string, PlantedBug>> = {
         for (const id of opted_out.splice(0)) if (moveOne(connection, id, "CLAIMED", "SENDING")) admitted.push(id);
       }),
   },
-  "admission ignores the cap": {
-    inCalls: ({ ask, connection }) =>
-      afterAdmission(ask, (_request, { admitted, capped }) => {
-        for (const id of capped.splice(0)) if (moveOne(connection, id, "CLAIMED", "SENDING")) admitted.push(id);
-      }),
-  },
   "the rate limit does not outlive a process": {
     atDeath({ connection }) {
       connection.run("DELETE FROM channel_send");

@@ -109,7 +109,7 @@ export interface Rested {
   }[];
   /** Processes that crashed or froze: they are what may leave a message uncertain. */
   unlucky: ReadonlySet<string>;
-  /** Who admitted each message last, in the order in which that happened. */
+  /** Who admitted each message last. */
   admittedBy: ReadonlyMap<string, string>;
   /** By how much clocks differed at the most. */
   clocksDifferByMs: number;
@@ -138,7 +138,6 @@ export function judgeAtRest(rested: Rested, violate: Violate): void {
     judgeRate(channel, rested.clocksDifferByMs, violate);
   }
   judgeUnsent(rested, rows, violate);
-  judgeCaps(rested, violate);
   if (rested.deadLetters.length > 0) violate(`There are dead letters: ${JSON.stringify(rested.deadLetters.slice(0, 3))}`);
 }
 
@@ -176,28 +175,6 @@ function judgeUnsent({ channels, unlucky, admittedBy }: Rested, rows: ReadonlyMa
     if (status === "SENT" || status === "DELIVERED" || status === "READ") violate(`Message ${_id} is ${status} and never left`);
     if (status === "UNCERTAIN" && !unlucky.has(admittedBy.get(_id) ?? ""))
       violate(`Nothing explains why message ${_id} is UNCERTAIN`);
-  }
-}
-
-/**
- * Nobody gets a message who has had as many of other campaigns as its cap allows; what failed was none. A run is shorter than the
- * day that caps look back, and what came first is told by the order of admissions: times are those of each process's own clock.
- */
-function judgeCaps({ campaigns, admittedBy }: Rested, violate: Violate): void {
-  const order = new Map([...admittedBy.keys()].map((id, index) => [id, index]));
-  const had = campaigns.flatMap(({ rows }) => rows.filter(({ status }) => status !== "FAILED" && status !== "SKIPPED"));
-  for (const { campaign, rows } of campaigns) {
-    const cap = campaign.options.frequency_cap;
-    if (cap === null) continue;
-    for (const { _id, campaign_id, lead_id } of rows) {
-      const admittedAs = order.get(_id) ?? -1;
-      const before = had.filter((other) => {
-        return (
-          other.lead_id === lead_id && other.campaign_id !== campaign_id && (order.get(other._id) ?? admittedAs) < admittedAs
-        );
-      });
-      if (before.length >= cap.messages) violate(`Message ${_id} was one more than the cap of ${cap.messages}`);
-    }
   }
 }
 

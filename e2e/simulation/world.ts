@@ -63,9 +63,7 @@ export function createWorld({ seed, plan, bug, hashed }: WorldOptions): World {
   const database = openWatchedDatabase(time, (moves) => {
     noteMoves(trace, moves);
     for (const { campaign_id, lead_id, to, worker } of moves.messages) {
-      if (to !== "SENDING" || worker === null) continue;
-      admittedBy.delete(campaign_id + lead_id);
-      admittedBy.set(campaign_id + lead_id, worker);
+      if (to === "SENDING" && worker !== null) admittedBy.set(campaign_id + lead_id, worker);
     }
     judge(moves);
   });
