@@ -72,13 +72,15 @@ async function comeToRest(world: World): Promise<void> {
   for (const outside of world.outsides) outside.behave({ unreachable: false, rateLimited: null });
   world.processes.heal();
   const end = world.time.now() + MOST_UNREST_MS;
-  const receiptsUntil = () => Math.max(...world.outsides.map((outside) => outside.receiptsUntil()));
   // Whoever wakes up late may start something anew, also while the last receipts come.
-  while (!(await isAtRest(world)) || receiptsUntil() > world.time.now()) {
-    if (world.time.now() >= end)
-      throw new Error(`Not at rest after ${MOST_UNREST_MS / 60_000} minutes: ${await whatWaits(world)}`);
-    await world.pass(2_000);
-  }
+  do {
+    while (!(await isAtRest(world))) {
+      if (world.time.now() >= end)
+        throw new Error(`Not at rest after ${MOST_UNREST_MS / 60_000} minutes: ${await whatWaits(world)}`);
+      await world.pass(2_000);
+    }
+    await world.pass(Math.max(...world.outsides.map((outside) => outside.receiptsUntil())) - world.time.now());
+  } while (!(await isAtRest(world)));
 }
 
 /** Every campaign that was started is over, and nothing of it is still on its way. */
