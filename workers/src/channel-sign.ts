@@ -1,5 +1,4 @@
 /** Owns the truth that this process knows about its channels. */
-
 import type { Breaker } from "@mini-crm/core/channel/breaker";
 import type { ChannelSign } from "@mini-crm/core/channel/channel-sign";
 import type { WhatsAppProvider } from "@mini-crm/core/ports/whatsapp-provider";

@@ -1,5 +1,4 @@
 /** Owns how a drill's result is printed: what happened, what was counted, and each promise, kept or broken. */
-
 import type { Departed } from "./campaigns.ts";
 import type { Happened } from "./carry-out.ts";
 import type { Proof } from "./proof.ts";

@@ -1,6 +1,6 @@
 /** Owns the list of activities: noted inside the transaction of what happened, together with the deliveries to webhooks. */
 import { type Activity, type CampaignActivity, KEPT_ACTIVITIES, type NewActivity } from "@mini-crm/core/activity/activity";
-import { ledgerOf } from "@mini-crm/core/campaign/campaign";
+import { type Campaign, ledgerOf } from "@mini-crm/core/campaign/campaign";
 import type { Instant } from "@mini-crm/core/instant";
 import { bodyOf } from "@mini-crm/core/webhook/webhook";
 import { readCampaign } from "./campaigns.ts";
@@ -34,15 +34,18 @@ export function noteActivity(connection: Connection, activity: NewActivity): voi
 /** Notes what has become of a campaign, with its ledger as it is now. */
 export function noteCampaign(connection: Connection, kind: CampaignActivity, campaignId: string, now: Instant): void {
   const campaign = readCampaign(connection, campaignId);
-  if (campaign === null) return;
-  const { name, status, hold } = campaign;
+  if (campaign !== null) tell(connection, kind, campaign, now);
+}
+
+function tell(connection: Connection, kind: CampaignActivity, campaign: Campaign, now: Instant): void {
+  const { _id, name, status, hold } = campaign;
   const data = { name, status, stats: ledgerOf(campaign), reason: hold?.reason ?? null };
-  noteActivity(connection, { at: now, kind, subject: campaignId, data });
+  noteActivity(connection, { at: now, kind, subject: _id, data });
   // What was told with it is no progress any more.
   connection.run(
     `INSERT INTO campaign_progress (campaign_id, changed, noted) VALUES (?, 0, ?)
      ON CONFLICT DO UPDATE SET changed = 0, noted = excluded.noted`,
-    campaignId,
+    _id,
     JSON.stringify(data.stats),
   );
 }
@@ -58,7 +61,7 @@ export function noteProgress(connection: Connection, now: Instant): void {
     if (campaign === null || JSON.stringify(ledgerOf(campaign)) === textOrNull(row, "noted")) {
       connection.run("UPDATE campaign_progress SET changed = 0 WHERE campaign_id = ?", campaignId);
     } else {
-      noteCampaign(connection, "campaign.progress", campaignId, now);
+      tell(connection, "campaign.progress", campaign, now);
     }
   }
 }

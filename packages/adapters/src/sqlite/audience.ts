@@ -10,7 +10,7 @@ export const UNREACHABLE = "(lead.consent = 'opted_out' OR lead.phones = '[]')";
 /** Why each of them cannot. */
 export const UNREACHABLE_BECAUSE = [
   { code: "opted_out", reason: reasonOf("opted_out"), condition: "lead.consent = 'opted_out'" },
-  { code: "no_phone", reason: "Has no phone number", condition: "lead.consent <> 'opted_out'" },
+  { code: "no_phone", reason: reasonOf("no_phone"), condition: "lead.consent <> 'opted_out'" },
 ] as const;
 
 /** The condition that `lead` is in the audience that `frozen` holds fast. */

@@ -10,7 +10,10 @@ import { hold } from "./steering.ts";
 /** Answers the jobs of campaigns that end, or go on now that their canary has passed. */
 export function lookAtCampaigns(connection: Connection, input: Input<"recover">): TopicEvent[] {
   const jobs: TopicEvent[] = [];
-  const rows = connection.all("SELECT _id FROM campaign WHERE status IN ('RUNNING', 'PAUSED')");
+  const rows = connection.all(
+    `SELECT _id FROM campaign WHERE status IN ('RUNNING', 'PAUSED')
+       AND (options ->> 'expires_at' IS NOT NULL OR canary_phase IN ('sending', 'passed'))`,
+  );
   for (const row of rows) {
     const campaign = readCampaign(connection, text(row, "_id"));
     if (campaign === null) continue;

@@ -1,5 +1,6 @@
 /** Owns how the rest of a campaign that is cancelled or has expired ends: a window of leads at a time. */
 import { type Campaign, type endingOf } from "@mini-crm/core/campaign/campaign";
+import { transition } from "@mini-crm/core/campaign/lifecycle";
 import type { StepResult } from "@mini-crm/core/ports/steps";
 import { type Connection, text } from "./connection.ts";
 import { countChanges, windowEnd } from "./counters.ts";
@@ -20,7 +21,10 @@ export function endNext(
   const window = windowToEnd(connection, campaign._id, input.after ?? "");
   if (window === null) {
     // There is nothing left for a pause to hold back.
-    connection.run("UPDATE campaign SET status = 'RUNNING', hold = NULL WHERE _id = ? AND status = 'PAUSED'", campaign._id);
+    const resumed = transition(campaign.status, "resume");
+    if (resumed.kind === "moves") {
+      connection.run("UPDATE campaign SET status = ?, hold = NULL WHERE _id = ?", resumed.to, campaign._id);
+    }
     completeThoseDone(connection, [campaign._id], { now: input.now, receiptWindowMs: Number.POSITIVE_INFINITY });
     return { result: { kind: "ended", messages: 0 }, raised: [] };
   }

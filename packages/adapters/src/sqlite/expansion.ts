@@ -1,6 +1,7 @@
 /** Owns how an audience becomes message rows on SQLite: a window of leads at a time, set by set. */
 import { type Campaign, endingOf } from "@mini-crm/core/campaign/campaign";
 import type { TopicEvent } from "@mini-crm/core/event/topics";
+import { reasonOf } from "@mini-crm/core/message/reasons";
 import type { StepResult, StepTable } from "@mini-crm/core/ports/steps";
 import { inAudience, lastLeadOf, UNREACHABLE, UNREACHABLE_BECAUSE } from "./audience.ts";
 import { readCampaign } from "./campaigns.ts";
@@ -123,7 +124,7 @@ function writeRows(
 function skipDuplicateNumbers(connection: Connection, campaignId: string, after: string, upTo: string, now: number): number {
   return connection.run(
     `UPDATE message SET status = 'SKIPPED', code = 'duplicate_number', settled_at = ?,
-       reason = 'Another recipient of this campaign has the same number'
+       reason = ?
      WHERE campaign_id = ? AND status = 'PENDING' AND attempt = 0
        AND lead_id IN (SELECT _id FROM lead WHERE shares_phone = 1 AND _id > ? AND _id <= ?)
        AND EXISTS (
@@ -133,6 +134,7 @@ function skipDuplicateNumbers(connection: Connection, campaignId: string, after:
          ) AS holder CROSS JOIN message AS other ON other.campaign_id = message.campaign_id AND other.lead_id = holder.lead_id
          WHERE holder.lead_id < message.lead_id AND other.phone = message.phone AND other.code IS NOT 'opted_out')`,
     now,
+    reasonOf("duplicate_number"),
     campaignId,
     after,
     upTo,

@@ -1,5 +1,4 @@
 /** Owns what happened to a message: the times in its row, and besides them the refusals, lost answers and tries by hand. */
-
 import type { Instant } from "@mini-crm/core/instant";
 import { type MessageEvent, type MessageStatus, parseMessageId } from "@mini-crm/core/message/message";
 import { type Connection, number, numberOrNull, type Row, text, textOrNull } from "./connection.ts";

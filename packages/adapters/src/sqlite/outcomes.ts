@@ -20,11 +20,12 @@ export function record(connection: Connection, input: Input<"record">): Stepped<
   /** Campaigns of which somebody who was being sent to waits again or is skipped; true where nobody knew of them. */
   const unsent = new Map<string, boolean>();
   const raised: TopicEvent[] = [];
+  const endingOfEach = endings(connection, input.now);
   let applied = 0;
 
   for (const tried of input.outcomes) {
     const key = parseMessageId(tried.message_id);
-    const moved = key === null ? null : applyOutcome(connection, key, tried, input, changes);
+    const moved = key === null ? null : applyOutcome(connection, key, tried, input, changes, endingOfEach);
     if (key === null || moved === null) continue;
     if (tried.outcome.kind === "sent") sending.add(key.campaignId);
     if (moved.to === "PENDING" || moved.to === "SKIPPED") {
@@ -69,6 +70,7 @@ function applyOutcome(
   { attempt, outcome }: AttemptOutcome,
   { worker, now }: Input<"record">,
   changes: CountChanges,
+  endingOfEach: Endings,
 ): { from: MessageStatus; to: MessageStatus } | null {
   // Nearly every outcome is this one, and needs no look at the row before.
   if (outcome.kind === "sent" && writeSent(connection, key, "SENDING", "SENT", outcome.providerId, now)) {
@@ -91,7 +93,8 @@ function applyOutcome(
     changes.moved(key.campaignId, key.leadId, from, { status: next, code: from.code });
     return { from: status, to: next };
   }
-  return { from: status, to: writeOutcome(connection, key, from, next, { attempt, outcome }, now, changes) };
+  const ending = next === "PENDING" ? endingOfEach(key.campaignId) : null;
+  return { from: status, to: writeOutcome(connection, key, from, next, { attempt, outcome, ending }, now, changes) };
 }
 
 /** Notes that a message was sent, where its status is `from`; what a receipt has already said of it stays. */
@@ -118,16 +121,32 @@ function writeSent(
   return written === 1;
 }
 
-/** Moves a message for any other outcome; nothing of a campaign that has ended waits for another try. Answers where it is now. */
+type Endings = (campaignId: string) => ReturnType<typeof endingOf>;
+
+/** How each campaign has ended by now, looked up once: a whole claim may come back. */
+function endings(connection: Connection, now: Instant): Endings {
+  const known = new Map<string, ReturnType<typeof endingOf>>();
+  return (campaignId) => {
+    const found = known.get(campaignId);
+    if (found !== undefined) return found;
+    const campaign = readCampaign(connection, campaignId);
+    const ending = campaign === null ? null : endingOf(campaign, now);
+    known.set(campaignId, ending);
+    return ending;
+  };
+}
+
+/** Moves a message for any other outcome; one that would wait takes its campaign's `ending`. Answers where it is now. */
 export function writeOutcome(
   connection: Connection,
   key: MessageKey,
   from: Place,
   planned: MessageStatus,
-  { attempt, outcome }: { attempt: number; outcome: Exclude<SendOutcome, { kind: "sent" }> },
+  tried: { attempt: number; outcome: Exclude<SendOutcome, { kind: "sent" }>; ending: ReturnType<typeof endingOf> },
   now: Instant,
   changes: CountChanges,
 ): MessageStatus {
+  const { attempt, outcome, ending } = tried;
   if ("code" in outcome && outcome.kind !== "deferred") {
     noteMessageEvent(connection, key, {
       at: now,
@@ -137,7 +156,6 @@ export function writeOutcome(
       reason: outcome.reason,
     });
   }
-  const ending = planned === "PENDING" ? endingOfCampaign(connection, key.campaignId, now) : null;
   const written = ending === null ? rowAfter(planned, outcome) : { ...NOTHING_KNOWN, ...ending };
   connection.run(
     `UPDATE message SET status = ?, code = ?, reason = ?, retryable = ?, settled_at = ?, due_at = ?, attempt = attempt - ?,
@@ -178,9 +196,4 @@ function rowAfter(status: MessageStatus, outcome: Exclude<SendOutcome, { kind: "
     default:
       return unreachable(outcome);
   }
-}
-
-function endingOfCampaign(connection: Connection, campaignId: string, now: Instant): ReturnType<typeof endingOf> {
-  const campaign = readCampaign(connection, campaignId);
-  return campaign === null ? null : endingOf(campaign, now);
 }

@@ -1,7 +1,7 @@
 /** Owns the step `recover`: what only time changes is put right. */
 import type { TopicEvent } from "@mini-crm/core/event/topics";
 import { messageId } from "@mini-crm/core/message/message";
-import type { SendOutcome } from "@mini-crm/core/message/outcome";
+import { LEASE_EXPIRED } from "@mini-crm/core/message/outcome";
 import type { StepResult } from "@mini-crm/core/ports/steps";
 import { noteProgress } from "./activity.ts";
 import { lookAtCampaigns } from "./autopilot.ts";
@@ -31,12 +31,6 @@ export function recover(connection: Connection, input: Input<"recover">): Steppe
   return { result: { freed, uncertain, due, completed }, raised };
 }
 
-const LEASE_EXPIRED = {
-  kind: "uncertain",
-  code: "lease_expired",
-  reason: "The worker that sent it did not say what came of it; a receipt would settle it.",
-} as const satisfies SendOutcome;
-
 /**
  * What becomes of messages whose claim has expired, unless their worker has claimed them again since. CLAIMED -> PENDING: nothing
  * has gone out. SENDING -> UNCERTAIN: it may have.
@@ -62,7 +56,7 @@ function endClaims(
       ended.freed += 1;
       continue;
     }
-    const tried = { attempt: number(row, "attempt"), outcome: LEASE_EXPIRED };
+    const tried = { attempt: number(row, "attempt"), outcome: LEASE_EXPIRED, ending: null };
     writeOutcome(connection, { campaignId, leadId }, { status: "SENDING" }, "UNCERTAIN", tried, now, changes);
     const event = statusEventOf(messageId(campaignId, leadId), LEASE_EXPIRED, now);
     if (event !== null) raised.push(event);

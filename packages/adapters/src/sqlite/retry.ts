@@ -1,4 +1,5 @@
 /** Owns how messages that a person chose are tried again on SQLite: the step `retry`, and the count that is shown before. */
+import type { Campaign } from "@mini-crm/core/campaign/campaign";
 import type { Instant } from "@mini-crm/core/instant";
 import type { MessageStatus } from "@mini-crm/core/message/message";
 import { isRetryable, retryRefusal } from "@mini-crm/core/message/retry";
@@ -16,17 +17,25 @@ type Retryable = Awaited<ReturnType<MessageStore["retryable"]>>;
 /** What the step `retry` would have tried again now. */
 export function retryable(connection: Connection, campaignId: string, choice: RetryChoice, now: Instant): Retryable {
   const campaign = readCampaign(connection, campaignId);
-  if (campaign === null) return { kind: "not_found" };
+  return campaign === null ? { kind: "not_found" } : counted(connection, campaign, choice, now);
+}
+
+function counted(
+  connection: Connection,
+  campaign: Campaign,
+  choice: RetryChoice,
+  now: Instant,
+): Exclude<Retryable, { kind: "not_found" }> {
   const reason = retryRefusal(campaign, now);
   if (reason !== null) return { kind: "refused", reason };
-  return { kind: "counted", counts: countChosen(connection, campaignId, choice) };
+  return { kind: "counted", counts: countChosen(connection, campaign._id, choice) };
 }
 
 export function retry(connection: Connection, input: Input<"retry">): Stepped<StepResult<"retry">> {
   const campaign = readCampaign(connection, input.campaign_id);
-  const found = retryable(connection, input.campaign_id, input.choice, input.now);
-  if (campaign === null || found.kind !== "counted")
-    return { result: found.kind === "counted" ? { kind: "not_found" } : found, raised: [] };
+  if (campaign === null) return { result: { kind: "not_found" }, raised: [] };
+  const found = counted(connection, campaign, input.choice, input.now);
+  if (found.kind === "refused") return { result: found, raised: [] };
   if (input.expected !== null && sumOf(found.counts) !== input.expected) {
     return { result: { kind: "changed", counts: found.counts }, raised: [] };
   }

@@ -2,7 +2,8 @@
 import type { StatusEvent } from "@mini-crm/core/event/topics";
 import type { Instant } from "@mini-crm/core/instant";
 import { afterReceipt } from "@mini-crm/core/message/message";
-import { afterOutcome, type SendOutcome } from "@mini-crm/core/message/outcome";
+import { afterOutcome, LEASE_EXPIRED, type SendOutcome } from "@mini-crm/core/message/outcome";
+import { reasonOf } from "@mini-crm/core/message/reasons";
 import type { TestMessage } from "@mini-crm/core/message/test-message";
 import type { StepResult } from "@mini-crm/core/ports/steps";
 import type { Page, PageRequest, TestClaim, TestMessageStore } from "@mini-crm/core/ports/store";
@@ -58,7 +59,7 @@ function claim(connection: Connection, { _id, worker, rate, leaseMs, now }: Clai
   if (known === null || known.test.status !== "PENDING") return { kind: "nothing" };
   const { phone, channel_id } = known.test;
   if (hasOptedOut(connection, phone)) {
-    write(connection, _id, { status: "SKIPPED", code: "opted_out", reason: "Does not want messages" });
+    write(connection, _id, { status: "SKIPPED", code: "opted_out", reason: reasonOf("opted_out") });
     return { kind: "nothing" };
   }
   const use = rate === null ? null : rateUse(connection, channel_id, rate, now);
@@ -108,9 +109,9 @@ function whyOf(outcome: Exclude<SendOutcome, { kind: "sent" }>): { code: string 
 /** SENDING tests whose lease has ended are UNCERTAIN. */
 export function endTests(connection: Connection, now: Instant): void {
   connection.run(
-    `UPDATE test_message SET status = 'UNCERTAIN', lease_until = NULL, code = 'lease_expired',
-       reason = 'The worker that sent it did not say what came of it; a receipt would settle it.'
-     WHERE lease_until <= ?`,
+    "UPDATE test_message SET status = 'UNCERTAIN', lease_until = NULL, code = ?, reason = ? WHERE lease_until <= ?",
+    LEASE_EXPIRED.code,
+    LEASE_EXPIRED.reason,
     now,
   );
 }

@@ -1,5 +1,4 @@
 /** Owns the start of a campaign: whom it goes to and what it says is frozen at that moment, and its job goes onto the bus. */
-
 import type { Instant } from "../instant.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { EventBus } from "../ports/event-bus.ts";

@@ -17,6 +17,13 @@ export type SendOutcome =
   | { kind: "uncertain"; code: string; reason: string }
   | { kind: "skipped"; reason: SkipReason; detail: string };
 
+/** What came of a send whose worker went silent. */
+export const LEASE_EXPIRED = {
+  kind: "uncertain",
+  code: "lease_expired",
+  reason: "The worker that sent it did not say what came of it; a receipt would settle it.",
+} as const satisfies SendOutcome;
+
 /** What the store knows of a message when the outcome of a try arrives. */
 export interface TriedMessage {
   status: MessageStatus;
