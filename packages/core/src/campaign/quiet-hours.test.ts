@@ -41,6 +41,11 @@ test("a minute that the clock skips is over when the clock has gone on", () => {
   expect(until).toBeLessThanOrEqual(at("2025-03-30T02:30:00Z"));
 });
 
+test("quiet hours whose only break the clock skips last until the break of the next day", () => {
+  const nearlyAlways = { from: "01:00", to: "00:30", timezone: "Africa/Cairo" };
+  expect(iso(quietUntil(nearlyAlways, null, at("2025-04-24T12:00:00Z")))).toBe("2025-04-25T21:30:00.000Z");
+});
+
 test("wherever somebody lives, nothing is quiet any more when the quiet hours end, and everything is until then", () => {
   const zones = ["Asia/Kathmandu", "America/St_Johns", "Australia/Lord_Howe", "Africa/Cairo", "Pacific/Apia", "Europe/London"];
   const time = fc.integer({ min: 0, max: 95 }).map((quarter) => {

@@ -19,8 +19,10 @@ export function quietUntil(quiet: QuietHours, timezone: string | null, now: Inst
     const end = thisMinute + (untilEnd + shift) * MINUTE_MS;
     if (end > now && minuteOfDay(zone, end) === minutesOf(quiet.to)) return end;
   }
-  // The clock skips the minute at which they would end: an hour later they are over.
-  return thisMinute + (untilEnd + 60) * MINUTE_MS;
+  // The clock skips the minute at which they would end: they are over when it has gone on, unless the next ones begin just then.
+  let end = Math.max(thisMinute, thisMinute + (untilEnd - 180) * MINUTE_MS);
+  while (isQuiet(quiet, minuteOfDay(zone, end))) end += MINUTE_MS;
+  return end;
 }
 
 /** When the next quiet hours of `quiet.timezone` begin, at or after `now`; some hours off where clocks are changed before. */
