@@ -14,7 +14,8 @@ const USAGE = `Usage: minicrm <command>
             --kills N      Kills in each layout (20); --long for 100, 200 in all
             --leads N      Recipients of each campaign (10000)
             --seed N       Repeat the accidents of an earlier drill (any)
-            --layout WORD  one, two or both: everything in one process, or backend and workers apart (both)
+            --layout WORD  one, two or both: everything in one process, or backend and workers apart (both);
+                           several: two backends and three workers
   help    Show this text
 `;
 

@@ -44,3 +44,9 @@ test("in one process a kill is of everything", () => {
   const kills = planAccidents({ ...REQUEST, layout: "one process" }).filter((accident) => accident.kind === "kill");
   for (const { parts } of kills) expect(parts).toEqual(["backend", "workers"]);
 });
+
+test("in several processes a kill is of any of them, and of some together", () => {
+  const kills = planAccidents({ ...REQUEST, layout: "several processes" }).filter((accident) => accident.kind === "kill");
+  expect(new Set(kills.flatMap(({ parts }) => parts)).size).toBe(5);
+  expect(kills.some(({ parts }) => parts.length > 2)).toBe(true);
+});

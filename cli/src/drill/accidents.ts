@@ -1,7 +1,7 @@
 /** Owns the plan of a drill: which accidents happen, in which order and at which moments, all drawn from one seed. */
 import { type Chance, chanceFrom, hashOf } from "@mini-crm/core/chance";
 import type { SimulatorBehaviour } from "@mini-crm/runtime/engines";
-import type { Layout, Part } from "./system.ts";
+import { type Layout, PARTS, type Part, SEVERAL } from "./system.ts";
 
 export type Behaviour = Partial<SimulatorBehaviour>;
 
@@ -88,6 +88,11 @@ function drawKill(chance: Chance, layout: Layout): Accident {
 
 function drawParts(chance: Chance, layout: Layout): readonly Part[] {
   if (layout === "one process") return ["backend", "workers"];
+  if (layout === SEVERAL) {
+    // One of them or some, now and then all.
+    const drawn = PARTS[layout].filter(() => chance() < 0.35);
+    return drawn.length > 0 ? drawn : ["workers"];
+  }
   const draw = chance();
   if (draw < 0.5) return ["workers"];
   return draw < 0.75 ? ["backend"] : ["backend", "workers"];

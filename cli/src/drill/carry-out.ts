@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { unreachable } from "@mini-crm/core/app-error";
 import { type Accident, type Behaviour, CALM } from "./accidents.ts";
 import { ask, countDeparted, newestCampaigns, runCampaign } from "./campaigns.ts";
-import { PARTS, type Part, type System } from "./system.ts";
+import { isWorkers, PARTS, type Part, type System } from "./system.ts";
 
 /** A system in a drill, and what has happened to it so far. */
 export interface Scene {
@@ -31,7 +31,7 @@ export interface Happened {
   startsHeldUp: number;
   /** When workers that had been killed were started again. */
   workersStartedAt: number[];
-  /** While the workers ran and the backend did not. */
+  /** While workers ran and no backend did. */
   backendAway: { from: number; to: number }[];
 }
 
@@ -93,14 +93,18 @@ async function kill(scene: Scene, { parts, moved, afterMs, deadForMs }: Extract<
   await startAgain(scene, parts);
   const name = parts.join(" and ");
   happened.kills.set(name, (happened.kills.get(name) ?? 0) + 1);
-  if (parts.includes("workers")) happened.workersStartedAt.push(startedAt);
-  else happened.backendAway.push({ from: killedAt, to: Date.now() });
+  if (parts.some(isWorkers)) happened.workersStartedAt.push(startedAt);
+  else if (PARTS[system.layout].every((part) => isWorkers(part) || parts.includes(part))) {
+    happened.backendAway.push({ from: killedAt, to: Date.now() });
+  }
 }
 
 async function freeze(scene: Scene, { frozenForMs, livesOnForMs, endsBy }: Extract<Accident, { kind: "freeze" }>): Promise<void> {
   const { system, signal } = scene;
   await seeMove(scene, "outbox");
-  const { process: child, exited } = system.processes.workers;
+  const { workers } = system.processes;
+  if (workers === undefined) throw new Error("There are no workers to freeze");
+  const { process: child, exited } = workers;
   child.kill("SIGSTOP");
   scene.isFrozen = true;
   const ending = (async () => {
@@ -119,9 +123,10 @@ async function freeze(scene: Scene, { frozenForMs, livesOnForMs, endsBy }: Extra
 
 /** Starts parts again, and tells WhatsApp how to behave where that died with them. */
 async function startAgain(scene: Scene, parts: readonly Part[]): Promise<void> {
-  const processes = scene.system.layout === "one process" ? [PARTS] : parts.map((part) => [part]);
+  const { layout } = scene.system;
+  const processes = layout === "one process" ? [PARTS[layout]] : parts.map((part) => [part]);
   await Promise.all(processes.map((own) => startOne(scene, own)));
-  if (processes.flat().includes("workers")) await behave(scene, scene.behaviour);
+  if (processes.flat().some(isWorkers)) await behave(scene, scene.behaviour);
 }
 
 /** A frozen process may hold the database's lock: then others only start when it goes on. */
@@ -141,7 +146,7 @@ async function startOne(scene: Scene, parts: readonly Part[]): Promise<void> {
 /** Tells WhatsApp how to behave from now on. */
 export async function behave(scene: Scene, behaviour: Behaviour): Promise<void> {
   scene.behaviour = behaviour;
-  await ask("PATCH", `${scene.system.workersUrl}/simulator`, behaviour);
+  await Promise.all(scene.system.workersUrls.map((url) => ask("PATCH", `${url}/simulator`, behaviour)));
 }
 
 /** Makes WhatsApp calm, and resolves when nothing goes on beside any more. */

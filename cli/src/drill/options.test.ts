@@ -26,7 +26,7 @@ test.each([
   [["--kills"], "--kills must be a whole number from 1 to 10000, but is missing."],
   [["--leads", "1e3"], '--leads must be a whole number from 1 to 100000, but is "1e3".'],
   [["--seed", "dice"], '--seed must be a whole number from 0 to 2147483648, but is "dice".'],
-  [["--layout", "three"], '--layout must be one, two or both, but is "three".'],
+  [["--layout", "three"], '--layout must be one, two, both or several, but is "three".'],
   [["--long", "--kills", "5"], "--long is for 100 kills or more: leave one of --long and --kills out."],
   [["--long=yes"], "--long takes no value."],
   [["--forever"], "drill has no option --forever."],

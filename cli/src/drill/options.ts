@@ -1,7 +1,7 @@
 /** Owns the options of `minicrm drill`: what they mean, what they may be, and what they are where nobody says. */
 import { randomInt } from "node:crypto";
 import { parseArgs } from "node:util";
-import { LAYOUTS, type Layout } from "./system.ts";
+import { LAYOUTS, type Layout, SEVERAL } from "./system.ts";
 
 export interface DrillOptions {
   /** What every accident is drawn from. */
@@ -14,7 +14,11 @@ export interface DrillOptions {
 }
 
 /** How `--layout` calls each. */
-export const WORD_FOR: Readonly<Record<Layout, string>> = { "one process": "one", "two processes": "two" };
+export const WORD_FOR: Readonly<Record<Layout, string>> = {
+  "one process": "one",
+  "two processes": "two",
+  "several processes": "several",
+};
 
 const NAMES: ReadonlySet<string> = new Set(["kills", "leads", "seed", "layout", "long"]);
 const KILLS = 20;
@@ -64,7 +68,7 @@ export function readOptions(
   const leads = whole("leads", () => LEADS, 1, MOST_LEADS);
   const seed = whole("seed", () => randomInt(MOST_SEED), 0, MOST_SEED);
   const layouts = layoutsOf(values.layout);
-  if (layouts === null) problems.push(`--layout must be one, two or both${but(values.layout)}.`);
+  if (layouts === null) problems.push(`--layout must be one, two, both or several${but(values.layout)}.`);
   if (problems.length > 0 || layouts === null) return { kind: "refused", problems };
   return { kind: "options", options: { seed, kills, leads, layouts } };
 }
@@ -75,6 +79,6 @@ function but(given: string | boolean | undefined): string {
 
 function layoutsOf(given: string | boolean | undefined): readonly Layout[] | null {
   if (given === undefined || given === "both") return LAYOUTS;
-  const chosen = LAYOUTS.filter((layout) => WORD_FOR[layout] === given);
+  const chosen = ([...LAYOUTS, SEVERAL] as const).filter((layout) => WORD_FOR[layout] === given);
   return chosen.length > 0 ? chosen : null;
 }

@@ -10,12 +10,27 @@ const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 /** Ends a process when the one that started it is gone, however that died. */
 const LEASH = pathToFileURL(join(ROOT, "scripts/leash.mjs")).href;
 
-/** The two ways to run: everything in one process, or backend and workers apart on one SQLite file. */
+/**
+ * The ways to run: everything in one process, backend and workers apart, or two backends and three workers that share the load.
+ * The first two are what everybody has on one SQLite file.
+ */
 export const LAYOUTS = ["one process", "two processes"] as const;
-export type Layout = (typeof LAYOUTS)[number];
+export const SEVERAL = "several processes";
+export type Layout = (typeof LAYOUTS)[number] | typeof SEVERAL;
 
-export const PARTS = ["backend", "workers"] as const;
-export type Part = (typeof PARTS)[number];
+export type Part = "backend" | "second backend" | "workers" | "second workers" | "third workers";
+const TWO = ["backend", "workers"] as const satisfies readonly Part[];
+
+/** What there is of each layout; in one process, its parts are the same one. */
+export const PARTS: Readonly<Record<Layout, readonly Part[]>> = {
+  "one process": TWO,
+  "two processes": TWO,
+  "several processes": ["backend", "second backend", "workers", "second workers", "third workers"],
+};
+
+export function isWorkers(part: Part): boolean {
+  return part.endsWith("workers");
+}
 
 export type Environment = Readonly<Record<string, string>>;
 
@@ -58,7 +73,7 @@ export async function printed(started: Started, pattern: RegExp): Promise<string
       const text = found();
       if (text !== undefined) return text;
       await Promise.race([once(started.process.stdout ?? started.process, "data"), started.exited]);
-      if (started.process.exitCode !== null) return ended;
+      if (started.process.exitCode !== null || started.process.signalCode !== null) return ended;
     }
   })();
   return Promise.race([seen, ended]);
@@ -69,11 +84,13 @@ export const LISTENS = /"msg":"(?:Backend|Workers) at (http:[^"]+)"/;
 
 export interface System {
   readonly layout: Layout;
-  /** Where each part listens since its last start. */
+  /** Where a backend listens; of several that run, each in its turn, as a load balancer would have it. */
   readonly backendUrl: string;
   readonly workersUrl: string;
-  /** The process that each part runs in; in one process, the same twice. */
-  readonly processes: Readonly<Record<Part, Started>>;
+  /** Where each of the workers that run listens. */
+  readonly workersUrls: readonly string[];
+  /** The process that each part runs in; in one process, always the same. */
+  readonly processes: Readonly<Partial<Record<Part, Started>>>;
   /** Every process that was ever started, in that order. */
   readonly everStarted: readonly Started[];
   /** Starts parts anew, on other ports; in one process, all of them. Whatever runs is not ended, but set aside. */
@@ -91,6 +108,8 @@ interface Listening {
 
 export async function startSystem(layout: Layout, env: Environment): Promise<System> {
   const everStarted: Started[] = [];
+  const running = new Map<Part, Listening>();
+  let turn = 0;
   const begin = (entry: string, args: readonly string[]): Started => {
     const started = startEntry(entry, args, env);
     everStarted.push(started);
@@ -101,48 +120,55 @@ export async function startSystem(layout: Layout, env: Environment): Promise<Sys
     return Promise.all(ended.map(({ exited }) => exited));
   };
 
-  const startTogether = async (): Promise<Record<Part, Listening>> => {
+  const startTogether = async (): Promise<void> => {
     const started = begin("cli/src/main.ts", ["start"]);
     const [backend, workers] = await Promise.all([printed(started, /API +(http:\S+)/), printed(started, /Workers +(http:\S+)/)]);
-    return { backend: { started, url: backend }, workers: { started, url: workers } };
+    running.set("backend", { started, url: backend }).set("workers", { started, url: workers });
   };
-  const startApart = async (part: Part): Promise<Listening> => {
-    const started = begin(`${part}/src/main.ts`, []);
-    return { started, url: await printed(started, LISTENS) };
+  const startApart = async (part: Part): Promise<void> => {
+    const started = begin(`${isWorkers(part) ? "workers" : "backend"}/src/main.ts`, []);
+    running.set(part, { started, url: await printed(started, LISTENS) });
   };
-  const startAll = async (): Promise<Record<Part, Listening>> => {
-    if (layout === "one process") return startTogether();
-    const [backend, workers] = await Promise.all([startApart("backend"), startApart("workers")]);
-    return { backend, workers };
+  const start = async (parts: readonly Part[]): Promise<void> => {
+    await (layout === "one process" ? startTogether() : Promise.all(parts.map(startApart)));
   };
+  const processesOf = (parts: readonly Part[]): Started[] => {
+    const own = (layout === "one process" ? TWO : parts).map((part) => running.get(part)?.started);
+    return [...new Set(own.filter((started) => started !== undefined))];
+  };
+  /** Those that run; where none does, those that did, so that whoever asks is refused. */
+  const urlsOf = (isOne: (part: Part) => boolean): string[] => {
+    const ever = [...running].filter(([part]) => isOne(part)).map(([, listening]) => listening);
+    const alive = ever.filter(({ started }) => started.process.exitCode === null && !started.process.killed);
+    return (alive.length > 0 ? alive : ever).map(({ url }) => url);
+  };
+  const workersUrls = () => urlsOf(isWorkers);
+  const inTurn = (urls: readonly string[]): string => urls[turn++ % urls.length] ?? "";
 
-  const running = await startAll().catch(async (error: unknown) => {
+  await start(PARTS[layout]).catch(async (error: unknown) => {
     await end(everStarted, "SIGKILL");
     throw error;
   });
-  const processesOf = (parts: readonly Part[]) => {
-    return [...new Set((layout === "one process" ? PARTS : parts).map((part) => running[part].started))];
-  };
   return {
     layout,
     get backendUrl() {
-      return running.backend.url;
+      return inTurn(urlsOf((part) => !isWorkers(part)));
     },
     get workersUrl() {
-      return running.workers.url;
+      return inTurn(workersUrls());
+    },
+    get workersUrls() {
+      return workersUrls();
     },
     get processes() {
-      return { backend: running.backend.started, workers: running.workers.started };
+      return Object.fromEntries([...running].map(([part, { started }]) => [part, started]));
     },
     everStarted,
-    async start(parts) {
-      if (layout === "one process") Object.assign(running, await startTogether());
-      else await Promise.all(parts.map(async (part) => (running[part] = await startApart(part))));
-    },
+    start,
     async kill(parts) {
       await end(parts === undefined ? everStarted : processesOf(parts), "SIGKILL");
     },
-    stop: () => end(processesOf(PARTS), "SIGTERM"),
+    stop: () => end(processesOf(PARTS[layout]), "SIGTERM"),
   };
 }
 

@@ -73,6 +73,46 @@ test.each([
   expect(isLoopback(host)).toBe(expected);
 });
 
-test("an engine that this version does not have is refused instead of ignored", () => {
-  expect(() => read({ MONGODB_URL: "mongodb://127.0.0.1" })).toThrow(/MONGODB_URL is set, but/);
+describe("the engines", () => {
+  test("are SQLite's where nothing else is said", () => {
+    expect(read({})).toMatchObject({ mongodbUrl: null, kafka: null });
+  });
+
+  test("are chosen each on its own", () => {
+    expect(read({ MONGODB_URL: "mongodb://db:27017/crm?replicaSet=rs0" })).toMatchObject({
+      mongodbUrl: "mongodb://db:27017/crm?replicaSet=rs0",
+      kafka: null,
+    });
+    expect(
+      read({ KAFKA_BROKERS: "a:9092, b:9093", KAFKA_USERNAME: "crm", KAFKA_PASSWORD: "secret", KAFKA_SSL: "true" }),
+    ).toMatchObject({
+      mongodbUrl: null,
+      kafka: {
+        brokers: ["a:9092", "b:9093"],
+        ssl: true,
+        credentials: { username: "crm", password: "secret" },
+        partitions: 6,
+        replicas: -1,
+        prefix: "",
+      },
+    });
+  });
+
+  test.each([
+    ["MONGODB_URL", "localhost:27017"],
+    ["KAFKA_BROKERS", "localhost"],
+    ["KAFKA_PARTITIONS", "0"],
+    ["KAFKA_REPLICAS", "0"],
+    ["KAFKA_PREFIX", "a b"],
+    ["KAFKA_SSL", "1"],
+  ])("%s=%s is refused by name", (name, value) => {
+    expect(() => read({ KAFKA_BROKERS: "a:9092", [name]: value })).toThrow(new RegExp(`^${name} must be `));
+  });
+
+  test("never show a password that was refused", () => {
+    expect(() => read({ MONGODB_URL: "mongo://crm:secret@db" })).toThrow(/^((?!secret)[^])*$/);
+    expect(() => read({ KAFKA_BROKERS: "a:1", KAFKA_PASSWORD: "secret" })).toThrow(
+      /KAFKA_USERNAME and KAFKA_PASSWORD must be set together/,
+    );
+  });
 });

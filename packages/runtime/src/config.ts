@@ -9,6 +9,20 @@ export interface SpanMs {
   toMs: number;
 }
 
+export interface KafkaConfig {
+  /** `host:port` each; one that answers is enough to find the others. */
+  brokers: string[];
+  ssl: boolean;
+  /** SASL/PLAIN; null without. */
+  credentials: { username: string; password: string } | null;
+  /** How many partitions a topic gets that is not there yet. */
+  partitions: number;
+  /** On how many brokers each partition lies; -1 leaves it to the cluster. */
+  replicas: number;
+  /** Stands before every topic and group, so that several installations can share a cluster. */
+  prefix: string;
+}
+
 export interface Config {
   /** The address that both servers listen on. */
   host: string;
@@ -16,6 +30,10 @@ export interface Config {
   workersPort: number;
   /** The folder that holds everything there is to keep; absolute. */
   dataDir: string;
+  /** The MongoDB that holds everything but events and the simulator's outbox; null keeps it in SQLite, in `dataDir`. */
+  mongodbUrl: string | null;
+  /** The Kafka that holds the events; null keeps them in SQLite, in `dataDir`. */
+  kafka: KafkaConfig | null;
   /** Null lets everybody on this machine call. */
   apiKey: string | null;
   logLevel: LogLevel;
@@ -35,7 +53,7 @@ export interface Config {
 }
 
 /** Settings whose value is never shown. */
-const SECRET: ReadonlySet<string> = new Set(["API_KEY"]);
+const SECRET: ReadonlySet<string> = new Set(["API_KEY", "MONGODB_URL", "KAFKA_PASSWORD"]);
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -59,11 +77,12 @@ export function readConfig(env: Environment, baseDir: string): Config {
   const span = (name: string, fallback: SpanMs) =>
     read(name, fallback, parseSpan, "one or two whole numbers of milliseconds, such as 200 or 50-250");
 
-  const config: Config = {
+  const config: Omit<Config, "kafka"> = {
     host: text("HOST", "127.0.0.1"),
     backendPort: whole("PORT", 3000, 65_535),
     workersPort: whole("WORKERS_PORT", 3004, 65_535),
     dataDir: resolve(baseDir, text("DATA_DIR", "data")),
+    mongodbUrl: read("MONGODB_URL", null, parseMongoUrl, "a MongoDB URL, such as mongodb://127.0.0.1:27017/mini_crm"),
     apiKey: read("API_KEY", null, parseKey, "at least 16 characters without spaces"),
     logLevel: read("LOG_LEVEL", "info", parseLevel, `one of ${LOG_LEVELS.join(", ")}`),
     messagesPerMinute: whole("MESSAGES_PER_MINUTE", 30, 1_000_000),
@@ -79,16 +98,49 @@ export function readConfig(env: Environment, baseDir: string): Config {
   if (!isLoopback(config.host) && config.apiKey === null) {
     problems.push(`HOST is ${config.host}, which others can reach: set API_KEY, so that only those who know it can call.`);
   }
-  for (const name of ["MONGODB_URL", "KAFKA_BROKERS"]) {
-    if (env[name]) problems.push(`${name} is set, but this version only has the embedded engines: unset it.`);
-  }
+  const brokers = read("KAFKA_BROKERS", null, parseBrokers, "host:port, or several of them with commas in between");
+  const [username, password] = [text("KAFKA_USERNAME", ""), read("KAFKA_PASSWORD", "", (given) => given, "text")];
+  if ((username === "") !== (password === "")) problems.push("KAFKA_USERNAME and KAFKA_PASSWORD must be set together.");
+  const kafka: KafkaConfig | null = brokers && {
+    brokers,
+    ssl: read("KAFKA_SSL", false, parseBoolean, "true or false"),
+    credentials: username === "" ? null : { username, password },
+    partitions: read("KAFKA_PARTITIONS", 6, parsePartitions, "a whole number from 1 to 1000"),
+    replicas: read("KAFKA_REPLICAS", -1, parseReplicas, "a whole number from 1 to 10"),
+    prefix: read("KAFKA_PREFIX", "", parsePrefix, "letters, digits, dots, dashes and underscores, at most 100"),
+  };
   if (problems.length > 0) throw new AppError("CONFIGURATION", problems.join("\n"), { retryable: false });
-  return config;
+  return { ...config, kafka };
 }
 
 function parseWhole(text: string, most: number): number | null {
   const value = Number(text);
   return /^\d+$/.test(text) && value <= most ? value : null;
+}
+
+function parseMongoUrl(text: string): string | null {
+  return /^mongodb(\+srv)?:\/\/[^/\s]+(\/\S*)?$/.test(text) ? text : null;
+}
+
+function parseBrokers(text: string): string[] | null {
+  const brokers = text.split(",").map((broker) => broker.trim());
+  return brokers.every((broker) => /^[^\s:/]+:\d{1,5}$/.test(broker)) ? brokers : null;
+}
+
+function parsePartitions(text: string): number | null {
+  return fromOne(parseWhole(text, 1_000));
+}
+
+function parseReplicas(text: string): number | null {
+  return fromOne(parseWhole(text, 10));
+}
+
+function fromOne(value: number | null): number | null {
+  return value === 0 ? null : value;
+}
+
+function parsePrefix(text: string): string | null {
+  return /^[\w.-]{1,100}$/.test(text) ? text : null;
 }
 
 function parseBoolean(text: string): boolean | null {
