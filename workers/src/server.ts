@@ -4,6 +4,7 @@ import type { Clock } from "@mini-crm/core/ports/clock";
 import type { EventBus } from "@mini-crm/core/ports/event-bus";
 import type { Store } from "@mini-crm/core/ports/store";
 import { createHttpServer, type HttpServer } from "@mini-crm/runtime/http/http-server";
+import { reaches } from "@mini-crm/runtime/http/in-time";
 import type { Logger } from "@mini-crm/runtime/log";
 import { channelSignOf } from "./channel-sign.ts";
 import type { Stage } from "./deps.ts";
@@ -45,8 +46,10 @@ export function buildWorkersServer(deps: WorkersServerDeps): HttpServer {
 
 async function healthOf(deps: WorkersServerDeps) {
   const { jobExpander, sendWorker, testSender, statusAggregator, inboundListener, scheduler } = deps.workers;
-  const reachable = await reaches(() => deps.store.ping());
-  const busReachable = await reaches(() => deps.bus.ping());
+  const [reachable, busReachable] = await Promise.all([
+    reaches(deps.clock, () => deps.store.ping()),
+    reaches(deps.clock, () => deps.bus.ping()),
+  ]);
   const send = sendWorker.stats();
   const { connected, reason } = channelSignOf(deps.sender);
   const workers = {
@@ -71,15 +74,6 @@ async function healthOf(deps: WorkersServerDeps) {
     eventBus: { status: busReachable ? "healthy" : "unhealthy" },
     workers,
   };
-}
-
-async function reaches(ping: () => Promise<void>): Promise<boolean> {
-  try {
-    await ping();
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function stageHealth<S extends { isRunning: boolean }>(stats: S): S & { status: string } {
