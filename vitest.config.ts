@@ -1,8 +1,13 @@
-/** Owns which tests there are: `unit` beside the code, `e2e` against the whole system, `drill` for what takes minutes. */
+/**
+ * Owns which tests there are: `unit` beside the code, `e2e` against the whole system, `drill` for what takes minutes, `engines`
+ * for what needs Kafka and MongoDB (`npm run test:engines` starts them).
+ */
 import { defineConfig } from "vitest/config";
 
 /** Each starts processes, ports and data folders of its own and measures time, so its files run one after another. */
 const wholeSystem = { fileParallelism: false, hookTimeout: 60_000 };
+
+const engineTests = "**/*.engine.test.ts";
 
 export default defineConfig({
   test: {
@@ -14,6 +19,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["{packages/*,backend,workers,cli}/src/**/*.test.ts", "scripts/**/*.test.ts"],
+          exclude: [engineTests],
         },
       },
       {
@@ -21,7 +27,7 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["e2e/**/*.test.ts"],
-          exclude: ["**/*.drill.test.ts"],
+          exclude: ["**/*.drill.test.ts", engineTests],
           testTimeout: 120_000,
           sequence: { groupOrder: 1 },
           ...wholeSystem,
@@ -34,6 +40,16 @@ export default defineConfig({
           include: ["e2e/**/*.drill.test.ts"],
           testTimeout: 600_000,
           sequence: { groupOrder: 2 },
+          ...wholeSystem,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "engines",
+          include: [`{packages/*,backend,workers,cli}/src/${engineTests}`, `e2e/${engineTests}`],
+          testTimeout: 60_000,
+          sequence: { groupOrder: 3 },
           ...wholeSystem,
         },
       },

@@ -15,9 +15,13 @@ export async function doctor(args: readonly string[]): Promise<number> {
     return cannotLook(`minicrm doctor takes --json and nothing else, not "${args.join(" ")}".`);
   let engines: EnginesToRead | null = null;
   try {
-    const { dataDir, receiptWindowMs } = readSettings();
-    engines = await openEnginesToRead({ dataDir });
-    if (engines === null) return cannotLook(`Nothing has been stored in ${dataDir} yet: there is nothing to look at.`);
+    const settings = readSettings();
+    const { dataDir, mongodbUrl, receiptWindowMs } = settings;
+    engines = await openEnginesToRead(settings);
+    if (engines === null) {
+      const place = mongodbUrl === null ? dataDir : "the database at MONGODB_URL";
+      return cannotLook(`Nothing has been stored in ${place} yet: there is nothing to look at.`);
+    }
     const findings = await examine({ ...engines, receiptWindowMs });
     const isWell = findings.every(({ problems }) => problems.length === 0);
     process.stdout.write(isForMachines ? jsonOf(dataDir, isWell, findings) : tableOf(dataDir, isWell, findings));

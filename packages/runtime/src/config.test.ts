@@ -90,9 +90,9 @@ describe("the engines", () => {
       kafka: {
         brokers: ["a:9092", "b:9093"],
         ssl: true,
-        credentials: { username: "crm", password: "secret" },
+        credentials: { mechanism: "PLAIN", username: "crm", password: "secret" },
         partitions: 6,
-        replicas: -1,
+        replicas: null,
         prefix: "",
       },
     });
@@ -105,6 +105,7 @@ describe("the engines", () => {
     ["KAFKA_REPLICAS", "0"],
     ["KAFKA_PREFIX", "a b"],
     ["KAFKA_SSL", "1"],
+    ["KAFKA_SASL_MECHANISM", "GSSAPI"],
   ])("%s=%s is refused by name", (name, value) => {
     expect(() => read({ KAFKA_BROKERS: "a:9092", [name]: value })).toThrow(new RegExp(`^${name} must be `));
   });

@@ -9,16 +9,19 @@ export interface SpanMs {
   toMs: number;
 }
 
+export const SASL_MECHANISMS = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] as const;
+export type SaslMechanism = (typeof SASL_MECHANISMS)[number];
+
 export interface KafkaConfig {
   /** `host:port` each; one that answers is enough to find the others. */
   brokers: string[];
   ssl: boolean;
-  /** SASL/PLAIN; null without. */
-  credentials: { username: string; password: string } | null;
+  /** Null where the brokers ask for none. */
+  credentials: { mechanism: SaslMechanism; username: string; password: string } | null;
   /** How many partitions a topic gets that is not there yet. */
   partitions: number;
-  /** On how many brokers each partition lies; -1 leaves it to the cluster. */
-  replicas: number;
+  /** On how many brokers each partition lies of a topic that is not there yet; null leaves it to the cluster. */
+  replicas: number | null;
   /** Stands before every topic and group, so that several installations can share a cluster. */
   prefix: string;
 }
@@ -100,13 +103,14 @@ export function readConfig(env: Environment, baseDir: string): Config {
   }
   const brokers = read("KAFKA_BROKERS", null, parseBrokers, "host:port, or several of them with commas in between");
   const [username, password] = [text("KAFKA_USERNAME", ""), read("KAFKA_PASSWORD", "", (given) => given, "text")];
+  const mechanism = read("KAFKA_SASL_MECHANISM", "PLAIN", parseMechanism, `one of ${SASL_MECHANISMS.join(", ")}`);
   if ((username === "") !== (password === "")) problems.push("KAFKA_USERNAME and KAFKA_PASSWORD must be set together.");
   const kafka: KafkaConfig | null = brokers && {
     brokers,
     ssl: read("KAFKA_SSL", false, parseBoolean, "true or false"),
-    credentials: username === "" ? null : { username, password },
+    credentials: username === "" ? null : { mechanism, username, password },
     partitions: read("KAFKA_PARTITIONS", 6, parsePartitions, "a whole number from 1 to 1000"),
-    replicas: read("KAFKA_REPLICAS", -1, parseReplicas, "a whole number from 1 to 10"),
+    replicas: read("KAFKA_REPLICAS", null, parseReplicas, "a whole number from 1 to 10"),
     prefix: read("KAFKA_PREFIX", "", parsePrefix, "letters, digits, dots, dashes and underscores, at most 100"),
   };
   if (problems.length > 0) throw new AppError("CONFIGURATION", problems.join("\n"), { retryable: false });
@@ -156,6 +160,10 @@ function parseSpan(text: string): SpanMs | null {
 
 function parseKey(text: string): string | null {
   return text.length >= 16 && !/\s/.test(text) ? text : null;
+}
+
+function parseMechanism(text: string): SaslMechanism | null {
+  return SASL_MECHANISMS.find((mechanism) => mechanism === text) ?? null;
 }
 
 function parseLevel(text: string): LogLevel | null {

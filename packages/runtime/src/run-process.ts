@@ -45,7 +45,7 @@ export async function runProcess(name: string, start: (context: ProcessContext) 
       else log.info({ signal }, "Stops: finishes what is in flight");
       await closeAll(opened);
     });
-    const engines = await openEngines(config);
+    const engines = await openEngines(config, log);
     opened.push(engines);
     opened.push(...(await start({ config, log, engines })));
   } catch (error) {

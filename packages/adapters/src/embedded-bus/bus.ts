@@ -1,17 +1,20 @@
 /** Owns the `EventBus` port over the durable log: it wakes consumers, hands them batches, and commits what they did. */
-import { TOPICS, type Topic } from "@mini-crm/core/event/topics";
+import { TOPICS, type Topic, type TopicEvent } from "@mini-crm/core/event/topics";
 import type { Clock } from "@mini-crm/core/ports/clock";
 import type { Consumer, Consumption, EventBus } from "@mini-crm/core/ports/event-bus";
-import type { StepResults } from "@mini-crm/core/ports/steps";
+import type { Step, StepResults } from "@mini-crm/core/ports/steps";
+import { type Backoff, DEFAULT_BACKOFF, type DeadTopicEvent } from "../event-bus/delivery.ts";
+import { type OutboxOptions, startOutboxRelay } from "../event-bus/outbox-relay.ts";
 import type { Database } from "../sqlite/database.ts";
-import { startConsumption } from "./consumption.ts";
-import type { Backoff, CommitTogether } from "./delivery.ts";
-import { batchesOf } from "./log.ts";
+import { type CommitTogether, startConsumption } from "./consumption.ts";
+import { batchesOf, type Position } from "./log.ts";
 import { watchLog } from "./watch.ts";
 
 export interface EmbeddedBusOptions {
-  /** The database that holds the store: the log lies beside it, so that one transaction covers both. */
+  /** The database that holds the log, and the store too where `elsewhere` names no other: then one transaction covers both. */
   database: Database;
+  /** The store, where it is on another engine: what its steps raise comes here by way of its outbox. */
+  elsewhere?: Pick<OutboxOptions, "store" | "onError">;
   clock: Clock;
   /** This process's name, different from every other's. */
   owner: string;
@@ -23,31 +26,43 @@ export interface EmbeddedBusOptions {
   backoff?: Backoff;
 }
 
-const DEFAULTS = { pollMs: 50, ownedForMs: 10_000, backoff: { firstMs: 100, mostMs: 5_000, tries: 3 } };
+const DEFAULTS = { pollMs: 50, ownedForMs: 10_000 };
 
 export function embeddedBus(options: EmbeddedBusOptions): EventBus {
   const { database, clock, owner } = options;
   const pollMs = options.pollMs ?? DEFAULTS.pollMs;
   const ownedForMs = options.ownedForMs ?? DEFAULTS.ownedForMs;
-  const backoff = options.backoff ?? DEFAULTS.backoff;
+  const backoff = options.backoff ?? DEFAULT_BACKOFF;
   const running = new Set<{ topic: Topic; wake: () => void; close: () => Promise<void> }>();
 
   const wake = (topics: readonly string[]): void => {
     for (const consumption of running) if (topics.includes(consumption.topic)) consumption.wake();
   };
-  const commit: CommitTogether = async (steps, publish, consumed) => {
+  const write = async <const S extends readonly Step[]>(
+    steps: S,
+    publish: readonly (TopicEvent | DeadTopicEvent)[],
+    consumed: Position | null,
+  ): Promise<StepResults<S>> => {
     const together = { steps, publish: batchesOf(publish), consumed, now: clock.now() };
     const { results, topics } = await database.call("write", "commit", together);
     wake(topics);
-    return results as StepResults<typeof steps>;
+    return results as StepResults<S>;
+  };
+  const publish = async (events: readonly TopicEvent[]): Promise<void> => {
+    await write([], events, null);
+  };
+  const relay = options.elsewhere === undefined ? null : startOutboxRelay({ ...options.elsewhere, publish, clock });
+  const commit: CommitTogether = async (steps, dead, consumed) => {
+    if (relay === null) return write(steps, dead, consumed);
+    const results = await relay.commit(steps);
+    await write([], dead, consumed);
+    return results;
   };
   const watch = watchLog(database, clock, { pollMs, wakeAtLeastEveryMs: ownedForMs / 4 }, () => wake(TOPICS));
 
   return {
-    publish: async (events) => {
-      await commit([], events, null);
-    },
-    commit: (steps) => commit(steps, [], null),
+    publish,
+    commit: (steps) => (relay === null ? write(steps, [], null) : relay.commit(steps)),
     consume<T extends Topic>(consumer: Consumer<T>): Consumption {
       const consumption = startConsumption(consumer, { database, clock, owner, ownedForMs, backoff, commit });
       const entry = { topic: consumer.topic, ...consumption };
@@ -72,6 +87,7 @@ export function embeddedBus(options: EmbeddedBusOptions): EventBus {
       watch.stop();
       await Promise.all([...running].map((consumption) => consumption.close()));
       running.clear();
+      await relay?.close();
     },
   };
 }

@@ -3,9 +3,17 @@ import { AppError } from "@mini-crm/core/app-error";
 import type { Topic, TopicValues } from "@mini-crm/core/event/topics";
 import type { Clock } from "@mini-crm/core/ports/clock";
 import type { Consumer } from "@mini-crm/core/ports/event-bus";
+import type { Step, StepResults } from "@mini-crm/core/ports/steps";
+import { type Backoff, type CommitHandled, type DeadTopicEvent, handleBatch, waitMs } from "../event-bus/delivery.ts";
 import type { Database } from "../sqlite/database.ts";
-import { type Backoff, type CommitTogether, handleBatch, waitMs } from "./delivery.ts";
-import { eventsOf } from "./log.ts";
+import { eventsOf, type Position } from "./log.ts";
+
+/** Carries out steps, publishes what they raise and `dead` besides, and moves the group on: in one transaction where it can be. */
+export type CommitTogether = <const S extends readonly Step[]>(
+  steps: S,
+  dead: readonly DeadTopicEvent[],
+  consumed: Position,
+) => Promise<StepResults<S>>;
 
 /** What a consumption stands on. */
 export interface Surroundings {
@@ -21,7 +29,7 @@ export interface Surroundings {
 export function startConsumption<T extends Topic>(consumer: Consumer<T>, around: Surroundings) {
   const { topic, group, batchSize } = consumer;
   const closing = new AbortController();
-  const inHand = new Map<number, Promise<void>>();
+  const inHand = new Map<number, Promise<boolean>>();
   let woken = Promise.withResolvers<void>();
 
   const wake = (): void => woken.resolve();
@@ -38,8 +46,10 @@ export function startConsumption<T extends Topic>(consumer: Consumer<T>, around:
     for (const batch of batches) {
       const { partition } = batch;
       const events = eventsOf(batch, batchSize) as { key: string; value: TopicValues[T] }[];
-      const position = { group, topic, partition, owner: around.owner, next: batch.next + events.length };
-      const handled = handleBatch({ consumer, events, position, signal: closing.signal, ...around }).finally(() => {
+      const commit: CommitHandled = (steps, dead, handled) =>
+        around.commit(steps, dead, { group, topic, partition, owner: around.owner, next: batch.next + handled });
+      const { clock, backoff } = around;
+      const handled = handleBatch({ consumer, events, signal: closing.signal, clock, backoff, commit }).finally(() => {
         inHand.delete(partition);
         wake();
       });

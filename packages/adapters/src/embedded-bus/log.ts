@@ -1,6 +1,7 @@
 /** Owns the durable log on one connection: appending batches, reading on from an offset, and who may move a group on. */
 import type { TopicEvent } from "@mini-crm/core/event/topics";
 import type { Instant } from "@mini-crm/core/instant";
+import type { DeadTopicEvent } from "../event-bus/delivery.ts";
 import { type Connection, number, numberOrNull, text, textOrNull } from "../sqlite/connection.ts";
 
 /**
@@ -102,13 +103,6 @@ export function append(connection: Connection, batches: readonly LogBatch[], now
       now,
     );
   }
-}
-
-/** An event on its way to the dead letters of a topic. */
-export interface DeadTopicEvent {
-  topic: `${string}.dead`;
-  key: string;
-  value: unknown;
 }
 
 /** A partition that a consumer owns. */

@@ -66,6 +66,6 @@ function matchesPattern(item: string, pattern: string): JsonObject {
 
 /** A day that its month does not have is an error, and null comes before every date. */
 function isWithin(item: string, low: number, high: number): JsonObject {
-  const time = { $dateFromString: { dateString: item, onError: null } };
+  const time = { $convert: { input: item, to: "date", onError: null } };
   return { $let: { vars: { time }, in: { $and: [{ $gte: ["$$time", isoDate(low)] }, { $lte: ["$$time", isoDate(high)] }] } } };
 }

@@ -145,7 +145,7 @@ describe("metadata", () => {
 
   test("a date in a text is read by the server, and only where it is strictly ISO 8601", () => {
     const text = JSON.stringify(query("metadata.since", "WITHIN_LAST", "1d"));
-    expect(text).toContain('{"$dateFromString":{"dateString":"$$item","onError":null}}');
+    expect(text).toContain('{"$convert":{"input":"$$item","to":"date","onError":null}}');
     expect(text).toContain('"$$time",{"$date":"2025-09-14T16:15:30.000Z"}');
     expect(text).toContain("$regexMatch");
     expect(text).not.toContain("$where");

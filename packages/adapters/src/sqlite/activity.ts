@@ -1,5 +1,11 @@
 /** Owns the list of activities: noted inside the transaction of what happened, together with the deliveries to webhooks. */
-import { type Activity, type CampaignActivity, KEPT_ACTIVITIES, type NewActivity } from "@mini-crm/core/activity/activity";
+import {
+  type Activity,
+  type CampaignActivity,
+  KEPT_ACTIVITIES,
+  type NewActivity,
+  newsOf,
+} from "@mini-crm/core/activity/activity";
 import { type Campaign, ledgerOf } from "@mini-crm/core/campaign/campaign";
 import type { Instant } from "@mini-crm/core/instant";
 import { bodyOf } from "@mini-crm/core/webhook/webhook";
@@ -38,14 +44,13 @@ export function noteCampaign(connection: Connection, kind: CampaignActivity, cam
 }
 
 function tell(connection: Connection, kind: CampaignActivity, campaign: Campaign, now: Instant): void {
-  const { _id, name, status, hold } = campaign;
-  const data = { name, status, stats: ledgerOf(campaign), reason: hold?.reason ?? null };
-  noteActivity(connection, { at: now, kind, subject: _id, data });
+  const data = newsOf(campaign);
+  noteActivity(connection, { at: now, kind, subject: campaign._id, data });
   // What was told with it is no progress any more.
   connection.run(
     `INSERT INTO campaign_progress (campaign_id, changed, noted) VALUES (?, 0, ?)
      ON CONFLICT DO UPDATE SET changed = 0, noted = excluded.noted`,
-    _id,
+    campaign._id,
     JSON.stringify(data.stats),
   );
 }
@@ -86,7 +91,7 @@ export function activityVerbs(connection: Connection) {
 }
 
 /** A row says which kind it is, and its data was written with it. */
-function activityOf(row: Row): Activity {
+export function activityOf(row: Row): Activity {
   return {
     seq: number(row, "seq"),
     at: number(row, "at"),

@@ -2,7 +2,8 @@
 import { type Campaign, endingOf } from "@mini-crm/core/campaign/campaign";
 import type { FrequencyCap } from "@mini-crm/core/campaign/options";
 import type { Instant } from "@mini-crm/core/instant";
-import { parseMessageId } from "@mini-crm/core/message/message";
+import { type Asking, admitThose, askingOf, capSince } from "@mini-crm/core/message/admission";
+import { OUT_STATUSES } from "@mini-crm/core/message/message";
 import type { Admission, MessageStore } from "@mini-crm/core/ports/store";
 import { readCampaign } from "./campaigns.ts";
 import { type Connection, text } from "./connection.ts";
@@ -12,31 +13,16 @@ import { countSends, rateUse } from "./rate.ts";
 
 type AdmitRequest = Parameters<MessageStore["admit"]>[0];
 
-/** A message that asks to be admitted, with its lead's identifier. */
-type Asking = AdmitRequest["messages"][number] & { leadId: string };
-
 export function admit(connection: Connection, request: AdmitRequest): Admission {
   const admission: Admission = { admitted: [], opted_out: [], capped: [] };
   const changes = countChanges(connection);
-  for (const [campaignId, asking] of byCampaign(request.messages)) {
+  for (const [campaignId, asking] of askingOf(request.messages)) {
     const campaign = readCampaign(connection, campaignId);
     if (campaign === null || campaign.status !== "RUNNING" || endingOf(campaign, request.now) !== null) continue;
     admitOf(connection, campaign, asking, request, changes, admission);
   }
   changes.write();
   return admission;
-}
-
-function byCampaign(messages: AdmitRequest["messages"]): Map<string, Asking[]> {
-  const campaigns = new Map<string, Asking[]>();
-  for (const message of messages) {
-    const key = parseMessageId(message._id);
-    if (key === null) continue;
-    const asking = campaigns.get(key.campaignId) ?? [];
-    asking.push({ ...message, leadId: key.leadId });
-    campaigns.set(key.campaignId, asking);
-  }
-  return campaigns;
 }
 
 function admitOf(
@@ -48,24 +34,17 @@ function admitOf(
   admission: Admission,
 ): void {
   const use = request.rate === null ? null : rateUse(connection, request.channel_id, request.rate, request.now);
-  let room = use === null || request.rate === null ? Number.POSITIVE_INFINITY : request.rate.messages - use.used;
+  const room = use === null || request.rate === null ? Number.POSITIVE_INFINITY : request.rate.messages - use.used;
   const leadIds = asking.map(({ leadId }) => leadId);
   const hasOptedOut = optedOutAmong(connection, leadIds);
   for (const leadId of stoppedStrangersAmong(connection, campaign._id, leadIds)) hasOptedOut.add(leadId);
   const hasHadEnough = cappedAmong(connection, campaign._id, campaign.options.frequency_cap, leadIds, request.now);
-  let admitted = 0;
-  for (const message of asking) {
-    if (hasOptedOut.has(message.leadId)) {
-      admission.opted_out.push(message._id);
-    } else if (hasHadEnough.has(message.leadId)) {
-      admission.capped.push(message._id);
-    } else if (room > 0 && markSending(connection, campaign._id, message, request)) {
-      changes.moved(campaign._id, message.leadId, { status: "CLAIMED" }, { status: "SENDING" });
-      admission.admitted.push(message._id);
-      admitted += 1;
-      room -= 1;
-    }
-  }
+  const take = (message: Asking): boolean => {
+    const isTaken = markSending(connection, campaign._id, message, request);
+    if (isTaken) changes.moved(campaign._id, message.leadId, { status: "CLAIMED" }, { status: "SENDING" });
+    return isTaken;
+  };
+  const admitted = admitThose(asking, { hasOptedOut, hasHadEnough, room }, take, admission);
   const sends = { channelId: request.channel_id, campaignId: campaign._id, messages: admitted };
   countSends(connection, sends, request.now);
 }
@@ -120,8 +99,6 @@ function stoppedStrangersAmong(connection: Connection, campaignId: string, leadI
   return new Set(rows.filter((row) => stops.has(text(row, "phone"))).map((row) => text(row, "lead_id")));
 }
 
-const DAY_MS = 86_400_000;
-
 /** Those who have had as many messages of other campaigns in the last days as this one's cap allows. */
 export function cappedAmong(
   connection: Connection,
@@ -135,7 +112,8 @@ export function cappedAmong(
     `SELECT m.lead_id ${messagesOfLate("json_each(?) AS asked", "asked.value")} AND c._id <> ?
      GROUP BY m.lead_id HAVING count(*) >= ?`,
     JSON.stringify(leadIds),
-    ...since(cap, now),
+    capSince(cap, now),
+    capSince(cap, now),
     campaignId,
     cap.messages,
   );
@@ -146,10 +124,5 @@ export function cappedAmong(
 function messagesOfLate(source: string, leadId: string): string {
   return `FROM ${source} CROSS JOIN campaign AS c CROSS JOIN message AS m ON m.campaign_id = c._id AND m.lead_id = ${leadId}
     WHERE c.started_at IS NOT NULL AND (c.completed_at IS NULL OR c.completed_at > ?) AND m.sending_at > ?
-      AND m.status IN ('SENDING', 'UNCERTAIN', 'SENT', 'DELIVERED', 'READ')`;
-}
-
-function since(cap: FrequencyCap, now: Instant): [Instant, Instant] {
-  const at = now - cap.days * DAY_MS;
-  return [at, at];
+      AND m.status IN (${OUT_STATUSES.map((status) => `'${status}'`).join(", ")})`;
 }

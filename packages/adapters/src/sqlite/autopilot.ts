@@ -1,10 +1,11 @@
 /** Owns what the step `recover` sees to in running campaigns: those that have expired, and the autopilot. */
-import { type Campaign, endingOf } from "@mini-crm/core/campaign/campaign";
-import { alarmOf, canaryLookAt } from "@mini-crm/core/campaign/canary";
+import type { Campaign } from "@mini-crm/core/campaign/campaign";
+import { alarmOf, type DueLook, dueLook } from "@mini-crm/core/campaign/canary";
+import { type Input, jobOf } from "@mini-crm/core/event/raised";
 import type { TopicEvent } from "@mini-crm/core/event/topics";
-import { readCampaign } from "./campaigns.ts";
+import type { Instant } from "@mini-crm/core/instant";
+import { readCampaign, writeCampaign } from "./campaigns.ts";
 import { type Connection, number, text } from "./connection.ts";
-import { type Input, jobOf } from "./raised.ts";
 import { hold } from "./steering.ts";
 
 /** Answers the jobs of campaigns that end, or go on now that their canary has passed. */
@@ -17,32 +18,27 @@ export function lookAtCampaigns(connection: Connection, input: Input<"recover">)
   for (const row of rows) {
     const campaign = readCampaign(connection, text(row, "_id"));
     if (campaign === null) continue;
-    const isOver = endingOf(campaign, input.now) !== null;
-    if (isOver ? endsNow(campaign) : goesOn(connection, campaign, input)) jobs.push(jobOf(campaign._id, null));
+    const look = dueLook(campaign, input);
+    const goesOn = look.kind === "watch" && passes(connection, campaign, look, input.now);
+    if (goesOn || look.kind === "end") jobs.push(jobOf(campaign._id, null));
   }
   return jobs;
 }
 
-/** A campaign that has expired ends once; a pause has nothing left to hold back then. */
-function endsNow({ status, expanded, counts }: Campaign): boolean {
-  return status === "PAUSED" || !expanded || counts.PENDING + counts.CLAIMED > 0;
-}
-
 /** Pauses a campaign that alarms; true where its canary has just passed. */
-function goesOn(connection: Connection, campaign: Campaign, { now, warnings }: Input<"recover">): boolean {
-  const { canary } = campaign.options;
-  const { canary_phase: phase } = campaign;
-  if (canary === null || campaign.status !== "RUNNING" || (phase !== "sending" && phase !== "passed")) return false;
-  const lookAt = phase === "sending" ? canaryLookAt(campaign, canary) : now;
-  const warning = warnings[campaign.channel_id] ?? null;
-  if (warning === null && (lookAt === null || lookAt > now)) return false;
+function passes(
+  connection: Connection,
+  campaign: Campaign,
+  { canary, warning }: Extract<DueLook, { kind: "watch" }>,
+  now: Instant,
+): boolean {
   const alarm = alarmOf(campaign.counts, optOutsOf(connection, campaign._id), warning, canary);
   if (alarm !== null) {
     hold(connection, { campaign_id: campaign._id, hold: { ...alarm, at: now } });
     return false;
   }
-  if (phase === "passed") return false;
-  connection.run("UPDATE campaign SET canary_phase = 'passed', updated_at = ? WHERE _id = ?", now, campaign._id);
+  if (campaign.canary_phase === "passed") return false;
+  writeCampaign(connection, campaign._id, { canary_phase: "passed", updated_at: now });
   return true;
 }
 

@@ -1,12 +1,13 @@
 /** Owns the verbs on campaigns. */
 import type { Campaign, CampaignStatus } from "@mini-crm/core/campaign/campaign";
 import type { CanaryPhase } from "@mini-crm/core/campaign/canary";
+import { type CampaignFields, edited, type Removal, removalOf } from "@mini-crm/core/campaign/changes";
 import type { Instant } from "@mini-crm/core/instant";
-import type { Page, PageRequest } from "@mini-crm/core/ports/store";
+import type { CampaignStore, Page, PageRequest } from "@mini-crm/core/ports/store";
 import { type Connection, number, numberOrNull, type Row, text, textOrNull } from "./connection.ts";
 import { countsOf } from "./counters.ts";
 
-function campaignOf(connection: Connection, row: Row): Campaign {
+export function campaignOf(connection: Connection, row: Row): Campaign {
   const frozen = textOrNull(row, "frozen");
   const hold = textOrNull(row, "hold");
   return {
@@ -39,6 +40,18 @@ export function readCampaign(connection: Connection, id: string): Campaign | nul
   return row === undefined ? null : campaignOf(connection, row);
 }
 
+/** Changes the given fields of a campaign. */
+export function writeCampaign(connection: Connection, id: string, fields: CampaignFields): void {
+  const columns = Object.entries(fields).map(([name, value]) => ({ name, value: columnOf(value) }));
+  const assignments = columns.map(({ name }) => `${name} = ?`).join(", ");
+  connection.run(`UPDATE campaign SET ${assignments} WHERE _id = ?`, ...columns.map(({ value }) => value), id);
+}
+
+function columnOf(value: CampaignFields[keyof CampaignFields]): string | number | null {
+  if (typeof value === "boolean") return value ? 1 : 0;
+  return typeof value === "object" && value !== null ? JSON.stringify(value) : (value ?? null);
+}
+
 export function campaignVerbs(connection: Connection) {
   return {
     createCampaign: (campaign: Campaign): void => {
@@ -63,29 +76,13 @@ export function campaignVerbs(connection: Connection) {
 
     readCampaign: (id: string): Campaign | null => readCampaign(connection, id),
 
-    changeCampaign: (
-      id: string,
-      fields: Partial<Pick<Campaign, "name" | "segment_id" | "message_template" | "options" | "expected">>,
-      now: Instant,
-    ): { kind: "changed"; campaign: Campaign } | { kind: "not_found" } | { kind: "not_draft"; status: CampaignStatus } =>
+    changeCampaign: (...[id, fields, now]: Parameters<CampaignStore["change"]>): Awaited<ReturnType<CampaignStore["change"]>> =>
       connection.transaction(() => {
-        const known = readCampaign(connection, id);
-        if (known === null) return { kind: "not_found" };
-        if (known.status !== "DRAFT") return { kind: "not_draft", status: known.status };
-        // Later than before in any case: a start tells by this moment that nothing has changed since it looked.
-        const changed: Campaign = { ...known, ...fields, updated_at: Math.max(now, known.updated_at + 1) };
-        connection.run(
-          `UPDATE campaign SET name = ?, segment_id = ?, message_template = ?, options = ?, expected = ?, updated_at = ?
-           WHERE _id = ?`,
-          changed.name,
-          changed.segment_id,
-          changed.message_template,
-          JSON.stringify(changed.options),
-          changed.expected,
-          changed.updated_at,
-          id,
-        );
-        return { kind: "changed", campaign: changed };
+        const edit = edited(readCampaign(connection, id), fields, now);
+        if (edit.kind !== "changed") return edit;
+        const { name, segment_id, message_template, options, expected, updated_at } = edit.campaign;
+        writeCampaign(connection, id, { name, segment_id, message_template, options, expected, updated_at });
+        return edit;
       }),
 
     removeCampaign: (id: string): Removal => connection.transaction(() => remove(connection, id)),
@@ -115,8 +112,6 @@ export function campaignVerbs(connection: Connection) {
   };
 }
 
-type Removal = { kind: "removed" } | { kind: "not_found" } | { kind: "in_progress"; status: CampaignStatus };
-
 /** Where a campaign has rows besides its own. */
 const TABLES = [
   "message_text",
@@ -130,12 +125,9 @@ const TABLES = [
 ];
 
 function remove(connection: Connection, id: string): Removal {
-  const known = readCampaign(connection, id);
-  if (known === null) return { kind: "not_found" };
-  if (known.status === "RUNNING" || known.status === "PAUSED" || known.status === "SCHEDULED") {
-    return { kind: "in_progress", status: known.status };
-  }
+  const removal = removalOf(readCampaign(connection, id));
+  if (removal.kind !== "removed") return removal;
   for (const table of TABLES) connection.run(`DELETE FROM ${table} WHERE campaign_id = ?`, id);
   connection.run("DELETE FROM campaign WHERE _id = ?", id);
-  return { kind: "removed" };
+  return removal;
 }

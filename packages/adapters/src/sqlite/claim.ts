@@ -1,6 +1,5 @@
 /** Owns the verb `claim`: a worker takes pending messages for itself, as many as may be sent now. */
-import { type Campaign, endingOf } from "@mini-crm/core/campaign/campaign";
-import { canaryRoom } from "@mini-crm/core/campaign/canary";
+import { claimable } from "@mini-crm/core/campaign/going-out";
 import { messageId } from "@mini-crm/core/message/message";
 import type { Claim, ClaimedMessage, MessageStore } from "@mini-crm/core/ports/store";
 import { readCampaign } from "./campaigns.ts";
@@ -25,7 +24,7 @@ export function claimOf(raw: RawClaim, campaignId: string): Claim {
 export function claim(connection: Connection, request: ClaimRequest): RawClaim {
   const campaign = readCampaign(connection, request.campaign_id);
   if (campaign === null || campaign.frozen === null) return { kind: "nothing" };
-  const mostNow = Math.min(request.max, roomOf(campaign, request.now));
+  const mostNow = Math.min(request.max, claimable(campaign, request.now));
   if (mostNow <= 0) return { kind: "nothing" };
   const use = request.rate === null ? null : rateUse(connection, request.channel_id, request.rate, request.now);
   const room = use === null || request.rate === null ? mostNow : Math.min(mostNow, request.rate.messages - use.used);
@@ -35,13 +34,6 @@ export function claim(connection: Connection, request: ClaimRequest): RawClaim {
   take(connection, request, ready);
   const { quiet_hours } = campaign.options;
   return { kind: "claimed", variants: campaign.frozen.variants, quiet_hours, messages: `[${text(ready.row, "claimed")}]` };
-}
-
-/** How many messages a campaign may have claimed now. */
-function roomOf(campaign: Campaign, now: number): number {
-  if (campaign.status !== "RUNNING" || endingOf(campaign, now) !== null) return 0;
-  const { canary } = campaign.options;
-  return canary !== null && campaign.canary_phase === "sending" ? canaryRoom(campaign, canary) : Number.POSITIVE_INFINITY;
 }
 
 /** Messages to claim, all of one window. */

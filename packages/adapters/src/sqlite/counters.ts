@@ -3,9 +3,12 @@ import type { LedgerAudit, WindowCount } from "@mini-crm/core/campaign/audit";
 import type { FrozenRun, FrozenVariant, MessageCounts } from "@mini-crm/core/campaign/campaign";
 import { noMessages } from "@mini-crm/core/campaign/campaign";
 import { variantOf } from "@mini-crm/core/campaign/variant";
+import { AFTER_ALL_LEADS } from "@mini-crm/core/lead/lead";
 import { hasLeft, type MessageStatus, messageId } from "@mini-crm/core/message/message";
 import type { LedgerCount } from "@mini-crm/core/ports/store";
 import { type Connection, number, type Row, text, textOrNull } from "./connection.ts";
+
+export { AFTER_ALL_LEADS };
 
 /** Where a message stands, as far as it is counted. */
 export interface Place {
@@ -190,9 +193,6 @@ export function windowEnd(connection: Connection, campaignId: string, window: st
   );
   return (row === undefined ? null : textOrNull(row, "next")) ?? AFTER_ALL_LEADS;
 }
-
-/** Sorts behind every lead's identifier. */
-export const AFTER_ALL_LEADS = "g";
 
 export function ledgerCounts(connection: Connection, campaignId: string): LedgerCount[] {
   return connection

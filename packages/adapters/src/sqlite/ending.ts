@@ -1,13 +1,12 @@
 /** Owns how the rest of a campaign that is cancelled or has expired ends: a window of leads at a time. */
-import { type Campaign, type endingOf } from "@mini-crm/core/campaign/campaign";
+import type { Campaign, Ending } from "@mini-crm/core/campaign/campaign";
 import { transition } from "@mini-crm/core/campaign/lifecycle";
+import { type Input, jobOf, type Stepped } from "@mini-crm/core/event/raised";
 import type { StepResult } from "@mini-crm/core/ports/steps";
+import { writeCampaign } from "./campaigns.ts";
 import { type Connection, text } from "./connection.ts";
 import { countChanges, windowEnd } from "./counters.ts";
-import { type Input, jobOf, type Stepped } from "./raised.ts";
 import { completeThoseDone } from "./receipts.ts";
-
-type Ending = NonNullable<ReturnType<typeof endingOf>>;
 
 /** Ends the messages of the next window that have not gone out, and raises the job for those after it. */
 export function endNext(
@@ -17,14 +16,12 @@ export function endNext(
   input: Input<"expand">,
 ): Stepped<StepResult<"expand">> {
   // Who has no row yet gets none: the audience is whoever was written down.
-  connection.run("UPDATE campaign SET expanded = 1 WHERE _id = ?", campaign._id);
+  writeCampaign(connection, campaign._id, { expanded: true });
   const window = windowToEnd(connection, campaign._id, input.after ?? "");
   if (window === null) {
     // There is nothing left for a pause to hold back.
     const resumed = transition(campaign.status, "resume");
-    if (resumed.kind === "moves") {
-      connection.run("UPDATE campaign SET status = ?, hold = NULL WHERE _id = ?", resumed.to, campaign._id);
-    }
+    if (resumed.kind === "moves") writeCampaign(connection, campaign._id, { status: resumed.to, hold: null });
     completeThoseDone(connection, [campaign._id], { now: input.now, receiptWindowMs: Number.POSITIVE_INFINITY });
     return { result: { kind: "ended", messages: 0 }, raised: [] };
   }

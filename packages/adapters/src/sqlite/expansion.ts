@@ -1,51 +1,34 @@
 /** Owns how an audience becomes message rows on SQLite: a window of leads at a time, set by set. */
-import { type Campaign, endingOf } from "@mini-crm/core/campaign/campaign";
-import type { TopicEvent } from "@mini-crm/core/event/topics";
+import { unreachable } from "@mini-crm/core/app-error";
+import type { Campaign, FrozenRun } from "@mini-crm/core/campaign/campaign";
+import { expansionOf, windowRaised } from "@mini-crm/core/campaign/expansion";
+import type { Input, Stepped } from "@mini-crm/core/event/raised";
+import type { Instant } from "@mini-crm/core/instant";
+import { AFTER_ALL_LEADS } from "@mini-crm/core/lead/lead";
 import { reasonOf } from "@mini-crm/core/message/reasons";
-import type { StepResult, StepTable } from "@mini-crm/core/ports/steps";
+import type { StepResult } from "@mini-crm/core/ports/steps";
 import { inAudience, lastLeadOf, UNREACHABLE, UNREACHABLE_BECAUSE } from "./audience.ts";
-import { readCampaign } from "./campaigns.ts";
+import { readCampaign, writeCampaign } from "./campaigns.ts";
 import { type Connection, textOrNull } from "./connection.ts";
-import { AFTER_ALL_LEADS, countChanges } from "./counters.ts";
+import { countChanges } from "./counters.ts";
 import { endNext } from "./ending.ts";
-import { jobOf, type Stepped, windowOf } from "./raised.ts";
 import { completeThoseDone } from "./receipts.ts";
 
-type ExpandInput = StepTable["expand"]["input"];
-
-export function expand(connection: Connection, input: ExpandInput): Stepped<StepResult<"expand">> {
+export function expand(connection: Connection, input: Input<"expand">): Stepped<StepResult<"expand">> {
   const campaign = readCampaign(connection, input.campaign_id);
-  if (campaign === null || campaign.frozen === null) return { result: { kind: "not_running" }, raised: [] };
-  const ending = endingOf(campaign, input.now);
-  if (ending !== null) return endNext(connection, campaign, ending, input);
-  if (campaign.status !== "RUNNING" && campaign.status !== "PAUSED") return { result: { kind: "not_running" }, raised: [] };
-
-  const expandedTo = expandedToOf(connection, campaign._id);
-  if (input.after !== expandedTo) return lookAgain(connection, campaign, input, expandedTo);
-  return expandOn(connection, campaign, campaign.frozen.cutoff, input);
-}
-
-const NOTHING_NEW = { kind: "expanded", written: 0, last: false } as const;
-
-/**
- * Whoever took the expansion on has raised the job behind it, so a job that is behind does nothing. The first job is also what a
- * resumed campaign gets: it looks at all that is pending, and goes on where the expansion stands.
- */
-function lookAgain(
-  connection: Connection,
-  campaign: Campaign,
-  input: ExpandInput,
-  expandedTo: string | null,
-): Stepped<StepResult<"expand">> {
-  if (input.after !== null) return { result: NOTHING_NEW, raised: [] };
-  const raised = pendingLook(connection, campaign, expandedTo ?? AFTER_ALL_LEADS);
-  if (!campaign.expanded) raised.push(jobOf(campaign._id, expandedTo));
-  return { result: NOTHING_NEW, raised };
-}
-
-function pendingLook(connection: Connection, campaign: Campaign, upTo: string): TopicEvent[] {
-  const window = windowOf(connection, campaign._id, null, upTo, campaign.counts.PENDING);
-  return window === null || campaign.counts.PENDING === 0 ? [] : [window];
+  const expansion = expansionOf(campaign, expandedToOf(connection, input.campaign_id), input);
+  switch (expansion.kind) {
+    case "not_running":
+      return { result: expansion, raised: [] };
+    case "ends":
+      return endNext(connection, expansion.campaign, expansion.ending, input);
+    case "known":
+      return { result: { kind: "expanded", written: 0, last: false }, raised: expansion.raised };
+    case "goes_on":
+      return expandOn(connection, expansion.campaign, expansion.frozen, input);
+    default:
+      return unreachable(expansion);
+  }
 }
 
 function expandedToOf(connection: Connection, campaignId: string): string | null {
@@ -54,21 +37,20 @@ function expandedToOf(connection: Connection, campaignId: string): string | null
 }
 
 /** Writes the window behind `input.after` down. */
-function expandOn(connection: Connection, campaign: Campaign, cutoff: number, input: ExpandInput): Stepped<StepResult<"expand">> {
+function expandOn(
+  connection: Connection,
+  campaign: Campaign,
+  frozen: FrozenRun,
+  input: Input<"expand">,
+): Stepped<StepResult<"expand">> {
   const after = input.after ?? "";
-  const end = lastLeadOf(connection, after, cutoff, input.leadsPerWindow);
+  const end = lastLeadOf(connection, after, frozen.cutoff, input.leadsPerWindow);
   const upTo = end ?? AFTER_ALL_LEADS;
   connection.run("INSERT INTO message_window (campaign_id, after) VALUES (?, ?)", campaign._id, after);
-  const { written, pending } = writeRows(connection, campaign, after, upTo, input.now);
-  const raised: TopicEvent[] = [];
-  const window = pending === 0 ? null : windowOf(connection, campaign._id, input.after, upTo, pending);
-  if (window !== null) raised.push(window);
-  connection.run("UPDATE campaign SET expanded_to = ? WHERE _id = ?", end ?? AFTER_ALL_LEADS, campaign._id);
-  if (end !== null) {
-    raised.push(jobOf(campaign._id, end));
-  } else {
-    finish(connection, campaign._id, input);
-  }
+  const { written, pending } = writeRows(connection, campaign._id, frozen, { after, upTo }, input.now);
+  connection.run("UPDATE campaign SET expanded_to = ? WHERE _id = ?", upTo, campaign._id);
+  if (end === null) finish(connection, campaign._id, input.now);
+  const raised = windowRaised(campaign, { after: input.after, end, pending });
   return { result: { kind: "expanded", written, last: end === null }, raised };
 }
 
@@ -78,50 +60,48 @@ function expandOn(connection: Connection, campaign: Campaign, cutoff: number, in
  */
 function writeRows(
   connection: Connection,
-  campaign: Campaign,
-  after: string,
-  upTo: string,
-  now: number,
+  campaignId: string,
+  frozen: FrozenRun,
+  { after, upTo }: { after: string; upTo: string },
+  now: Instant,
 ): { written: number; pending: number } {
-  const { frozen } = campaign;
-  if (frozen === null) throw new Error("A campaign that runs has no frozen rule");
   const matching = inAudience(frozen);
   const audience = `FROM lead WHERE lead._id > ? AND lead._id <= ? AND ${matching.sql}`;
   const bounds = [after, upTo, ...matching.params];
   const reachable = connection.run(
     `INSERT INTO message (campaign_id, lead_id, status, phone, attempt, created_at)
      SELECT ?, lead._id, 'PENDING', lead.phones ->> 0, 0, ? ${audience} AND NOT ${UNREACHABLE}`,
-    campaign._id,
+    campaignId,
     now,
     ...bounds,
   );
   const changes = countChanges(connection);
-  changes.movedMany(campaign._id, after, null, { status: "PENDING" }, reachable);
+  changes.movedMany(campaignId, after, null, { status: "PENDING" }, reachable);
   let skipped = 0;
   for (const { code, reason, condition } of UNREACHABLE_BECAUSE) {
     const written = connection.run(
       `INSERT INTO message (campaign_id, lead_id, status, phone, attempt, code, reason, created_at, settled_at)
        SELECT ?, lead._id, 'SKIPPED', lead.phones ->> 0, 0, ?, ?, ?, ?
        ${audience} AND ${UNREACHABLE} AND ${condition}`,
-      campaign._id,
+      campaignId,
       code,
       reason,
       now,
       now,
       ...bounds,
     );
-    changes.movedMany(campaign._id, after, null, { status: "SKIPPED", code }, written);
+    changes.movedMany(campaignId, after, null, { status: "SKIPPED", code }, written);
     skipped += written;
   }
-  const duplicates = skipDuplicateNumbers(connection, campaign._id, after, upTo, now);
+  const duplicates = skipDuplicateNumbers(connection, campaignId, after, upTo, now);
   const duplicate = { status: "SKIPPED", code: "duplicate_number" } as const;
-  changes.movedMany(campaign._id, after, { status: "PENDING" }, duplicate, duplicates);
+  changes.movedMany(campaignId, after, { status: "PENDING" }, duplicate, duplicates);
   changes.write();
   return { written: reachable + skipped, pending: reachable - duplicates };
 }
 
 /** Of several leads with one number, only the oldest in the audience is written to. Only marked leads can be among them. */
-function skipDuplicateNumbers(connection: Connection, campaignId: string, after: string, upTo: string, now: number): number {
+function skipDuplicateNumbers(connection: Connection, campaignId: string, after: string, upTo: string, now: Instant): number {
   return connection.run(
     `UPDATE message SET status = 'SKIPPED', code = 'duplicate_number', settled_at = ?,
        reason = ?
@@ -142,7 +122,7 @@ function skipDuplicateNumbers(connection: Connection, campaignId: string, after:
 }
 
 /** Notes that everyone has a row; a campaign of which nobody can be written to is complete at once. */
-function finish(connection: Connection, campaignId: string, input: ExpandInput): void {
-  connection.run("UPDATE campaign SET expanded = 1, updated_at = ? WHERE _id = ?", input.now, campaignId);
-  completeThoseDone(connection, [campaignId], { now: input.now, receiptWindowMs: Number.POSITIVE_INFINITY });
+function finish(connection: Connection, campaignId: string, now: Instant): void {
+  writeCampaign(connection, campaignId, { expanded: true, updated_at: now });
+  completeThoseDone(connection, [campaignId], { now, receiptWindowMs: Number.POSITIVE_INFINITY });
 }

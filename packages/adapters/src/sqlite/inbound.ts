@@ -1,20 +1,26 @@
 /** Owns the step `hear`: what people write is kept, ends or renews their consent, and counts for the campaign that it answers. */
 import type { VariantReactions } from "@mini-crm/core/campaign/compare-variants";
 import { variantOf } from "@mini-crm/core/campaign/variant";
+import type { Input, Stepped } from "@mini-crm/core/event/raised";
 import type { InboundEvent } from "@mini-crm/core/event/topics";
 import type { Instant } from "@mini-crm/core/instant";
-import { consentOfWish, mergeConsent } from "@mini-crm/core/lead/consent";
+import * as wishes from "@mini-crm/core/lead/heed-wishes";
 import type { Lead } from "@mini-crm/core/lead/lead";
-import { replaceFields } from "@mini-crm/core/lead/merge";
 import { type Wish, wishIn } from "@mini-crm/core/lead/stop-words";
-import { ANSWER_EARLY_MS, ANSWER_WINDOW_MS, type InboundMessage } from "@mini-crm/core/message/inbound";
-import { messageId } from "@mini-crm/core/message/message";
+import {
+  ANSWER_WINDOW_MS,
+  afterAnswer,
+  answeredMessage,
+  type InboundMessage,
+  type Reaction,
+} from "@mini-crm/core/message/inbound";
+import { type Message, messageId } from "@mini-crm/core/message/message";
 import type { StepResult } from "@mini-crm/core/ports/steps";
 import { noteActivity } from "./activity.ts";
 import { type Connection, number, type Row, text, textOrNull } from "./connection.ts";
 import { variantsOf } from "./counters.ts";
 import { leadColumns, leadOf, writeLead } from "./lead-rows.ts";
-import type { Input, MessageKey, Stepped } from "./raised.ts";
+import { messageOf } from "./message-rows.ts";
 
 export function inboundVerbs(connection: Connection) {
   return {
@@ -41,7 +47,7 @@ export function hear(connection: Connection, { texts, now }: Input<"hear">): Ste
     const wish = wishIn(event.text);
     const leadIds = leadsWithPhone(connection, event.from);
     const answered = messageAnswered(connection, event, leadIds, campaigns);
-    if (!keep(connection, event, { wish, leadId: leadIds[0] ?? null, campaignId: answered?.campaignId ?? null, now })) continue;
+    if (!keep(connection, event, { wish, leadId: leadIds[0] ?? null, campaignId: answered?.campaign_id ?? null, now })) continue;
     result.heard += 1;
     const { channel_id, from, name } = event;
     const heard = { channel_id, from, name, text: event.text };
@@ -87,29 +93,20 @@ function applyWish(connection: Connection, leadIds: readonly string[], wish: Wis
   for (const id of leadIds) {
     const row = connection.get(`SELECT ${leadColumns("lead")} FROM lead WHERE _id = ?`, id);
     if (row === undefined) continue;
-    const known = leadOf(row);
-    const consent = consentOfWish(known.consent, wish, at);
-    if (consent === null) continue;
-    writeLead(connection, replaceFields(known, { consent }, now).lead);
-    if (wish === "start" || known.consent.state === "opted_out") continue;
-    noteActivity(connection, { at: now, kind: "lead.opted_out", subject: id, data: { source: consent.source } });
+    const changed = wishes.afterWish(leadOf(row), wish, { at, now });
+    if (changed === null) continue;
+    writeLead(connection, changed.lead);
+    if (!changed.optedOut) continue;
+    noteActivity(connection, { at: now, kind: "lead.opted_out", subject: id, data: { source: changed.lead.consent.source } });
     optedOut += 1;
   }
   return optedOut;
 }
 
-/**
- * The last word of a number counts for whoever has it: of a lead that comes to a number after its stop, nothing is known that
- * would make it right to write to it. Answers the leads, with their consent as those words leave it.
- */
+/** Heeds the last words of the leads' numbers. */
 export function heedStops(connection: Connection, leads: readonly Lead[], now: Instant): Lead[] {
   const stops = lastStops(connection, [...new Set(leads.flatMap(({ phones }) => phones))]);
-  if (stops.size === 0) return [...leads];
-  return leads.map((lead) => {
-    const stop = Math.max(...lead.phones.map((phone) => stops.get(phone) ?? -Infinity));
-    if (stop === -Infinity) return lead;
-    return { ...lead, consent: mergeConsent(lead.consent, { state: "opted_out", source: "STOP", at: stop }, now) };
-  });
+  return stops.size === 0 ? [...leads] : wishes.heedStops(leads, stops, now);
 }
 
 /** Nearly everywhere nobody has said stop yet, and then nothing needs to be looked up. */
@@ -117,17 +114,18 @@ export function hasHeardWishes(connection: Connection): boolean {
   return connection.get("SELECT 1 AS one FROM inbound_message WHERE wish IS NOT NULL LIMIT 1") !== undefined;
 }
 
-/** Of those numbers whose last wish is a stop, when that was; of a stop and a start at one moment the stop counts. */
+/** Of those numbers whose last wish is a stop, when that was. */
 export function lastStops(connection: Connection, phones: readonly string[]): Map<string, Instant> {
   if (!hasHeardWishes(connection)) return new Map();
   const rows = connection.all(
-    `SELECT i.phone, max(i.at) FILTER (WHERE i.wish = 'stop') AS stopped_at,
-       coalesce(max(i.at) FILTER (WHERE i.wish = 'start'), 0) AS started_at
+    `SELECT i.phone, i.wish, max(i.at) AS at
      FROM json_each(?) AS asked CROSS JOIN inbound_message AS i ON i.phone = asked.value AND i.wish IS NOT NULL
-     GROUP BY i.phone HAVING stopped_at >= started_at`,
+     GROUP BY i.phone, i.wish`,
     JSON.stringify(phones),
   );
-  return new Map(rows.map((row) => [text(row, "phone"), number(row, "stopped_at")]));
+  return wishes.lastStops(
+    rows.map((row) => ({ phone: text(row, "phone"), wish: text(row, "wish") as Wish, at: number(row, "at") })),
+  );
 }
 
 interface SendingCampaign {
@@ -144,53 +142,46 @@ function campaignsSendingSince(connection: Connection, since: Instant): SendingC
   return rows.map((row) => ({ _id: text(row, "_id"), channelId: text(row, "channel_id") }));
 }
 
-/** The last message that went, or may have gone, from the channel to any of the leads, not long before the text. */
+/** The message that a text answers, of those from its channel to any of the leads. */
 function messageAnswered(
   connection: Connection,
   { channel_id, at }: InboundEvent,
   leadIds: readonly string[],
   campaigns: readonly SendingCampaign[],
-): MessageKey | null {
+): Message | null {
   const ofChannel = campaigns.filter(({ channelId }) => channelId === channel_id).map(({ _id }) => _id);
   if (ofChannel.length === 0 || leadIds.length === 0) return null;
-  const row = connection.get(
-    `SELECT m.campaign_id, m.lead_id FROM json_each(?) AS c CROSS JOIN json_each(?) AS l
-       CROSS JOIN message AS m ON m.campaign_id = c.value AND m.lead_id = l.value
-     WHERE m.status IN ('SENDING', 'UNCERTAIN', 'SENT', 'DELIVERED', 'READ') AND m.sending_at >= ? AND m.sending_at <= ?
-     ORDER BY m.sending_at DESC, m.campaign_id DESC LIMIT 1`,
+  const rows = connection.all(
+    `SELECT m.*, NULL AS text FROM json_each(?) AS c CROSS JOIN json_each(?) AS l
+       CROSS JOIN message AS m ON m.campaign_id = c.value AND m.lead_id = l.value`,
     JSON.stringify(ofChannel),
     JSON.stringify(leadIds),
-    at - ANSWER_WINDOW_MS,
-    at + ANSWER_EARLY_MS,
   );
-  return row === undefined ? null : { campaignId: text(row, "campaign_id"), leadId: text(row, "lead_id") };
+  return answeredMessage(
+    rows.map((row) => messageOf(row, [])),
+    at,
+  );
 }
-
-type Reaction = "replied" | "opted_out";
 
 /** Notes on a message that it was answered, and that the answer was a stop; each counts once for its campaign. */
-function noteReactions(connection: Connection, key: MessageKey, wish: Wish | null, at: Instant): void {
-  const reactions: Reaction[] = wish === "stop" ? ["replied", "opted_out"] : ["replied"];
-  for (const reaction of reactions) {
-    const column = `${reaction}_at`;
-    const where = "campaign_id = ? AND lead_id = ?";
-    const first = connection.run(
-      `UPDATE message SET ${column} = ? WHERE ${where} AND ${column} IS NULL`,
-      at,
-      key.campaignId,
-      key.leadId,
-    );
-    if (first === 1) countReaction(connection, key, reaction);
-    else connection.run(`UPDATE message SET ${column} = min(${column}, ?) WHERE ${where}`, at, key.campaignId, key.leadId);
-  }
+function noteReactions(connection: Connection, message: Message, wish: Wish | null, at: Instant): void {
+  const { replied_at, opted_out_at, first } = afterAnswer(message, wish, at);
+  connection.run(
+    "UPDATE message SET replied_at = ?, opted_out_at = ? WHERE campaign_id = ? AND lead_id = ?",
+    replied_at,
+    opted_out_at,
+    message.campaign_id,
+    message.lead_id,
+  );
+  for (const reaction of first) countReaction(connection, message, reaction);
 }
 
-function countReaction(connection: Connection, { campaignId, leadId }: MessageKey, reaction: Reaction): void {
+function countReaction(connection: Connection, { campaign_id, lead_id }: Message, reaction: Reaction): void {
   connection.run(
     `INSERT INTO campaign_reaction (campaign_id, variant, reaction, messages) VALUES (?, ?, ?, 1)
      ON CONFLICT DO UPDATE SET messages = messages + 1`,
-    campaignId,
-    variantOf(variantsOf(connection, campaignId), messageId(campaignId, leadId)),
+    campaign_id,
+    variantOf(variantsOf(connection, campaign_id), messageId(campaign_id, lead_id)),
     reaction,
   );
 }
@@ -211,7 +202,7 @@ export function reactionsOf(connection: Connection, campaignId: string): Variant
     }));
 }
 
-function inboundOf(row: Row): InboundMessage {
+export function inboundOf(row: Row): InboundMessage {
   return {
     _id: text(row, "_id"),
     channel_id: text(row, "channel_id"),

@@ -1,9 +1,9 @@
 /** Owns the verbs on leads: recognise, import, read, change, remove, list. */
 import type { Instant } from "@mini-crm/core/instant";
 import { decodeLeads } from "@mini-crm/core/lead/encoded-leads";
-import { recognise } from "@mini-crm/core/lead/identity";
 import type { Lead, LeadInput } from "@mini-crm/core/lead/lead";
-import { mergeLead, newLead, replaceFields } from "@mini-crm/core/lead/merge";
+import { replaceFields } from "@mini-crm/core/lead/merge";
+import { type Holders, holdersOfSigns, mergeList } from "@mini-crm/core/lead/merge-list";
 import type { ImportCounts, LeadChange, LeadSortField, Page, PageRequest, Sort } from "@mini-crm/core/ports/store";
 import type { Rule } from "@mini-crm/core/segment/rule";
 import { noteActivity } from "./activity.ts";
@@ -81,50 +81,14 @@ function leadWithExternalId(connection: Connection, externalId: string): string 
  */
 function importAll(connection: Connection, inputs: readonly LeadInput[], newId: () => string, now: Instant) {
   const holders = knownHolders(connection, inputs);
-  const fresh = new Map<string, Lead>();
-  const modified = new Set<string>();
-  const matched = new Set<string>();
-  const shared = new Set<string>();
-  let lastId = "";
-
-  const read = (id: string): Lead | null => fresh.get(id) ?? readLead(connection, id);
-  const remember = (lead: Lead): void => {
-    for (const key of identityKeys(lead)) hold(holders, key, lead._id);
-  };
-
-  for (const input of inputs) {
-    const candidates = candidateIds(holders, input)
-      .map(read)
-      .filter((lead) => lead !== null);
-    const known = recognise(input, candidates);
-    for (const other of candidates) if (other !== known) for (const phone of other.phones) shared.add(phone);
-    if (known === null) {
-      const lead = newLead(input, newId(), now);
-      fresh.set(lead._id, lead);
-      remember(lead);
-      matched.add(lead._id);
-      lastId = lead._id;
-      continue;
-    }
-    matched.add(known._id);
-    lastId = known._id;
-    const { lead, changed } = mergeLead(known, input, now);
-    if (!changed) continue;
-    remember(lead);
-    if (fresh.has(lead._id)) {
-      fresh.set(lead._id, lead);
-      continue;
-    }
-    modified.add(lead._id);
-    for (const heeded of heedStops(connection, [lead], now)) writeLead(connection, heeded);
+  const list = mergeList(inputs, { holders, read: (id) => readLead(connection, id), newId, now });
+  for (const lead of heedStops(connection, list.changed, now)) {
+    writeLead(connection, lead);
     for (const { kind, value } of contactsOf(lead)) insertContact(connection, kind, value, lead._id);
-    for (const phone of lead.phones) shared.add(phone);
   }
-
-  insertAll(connection, heedStops(connection, [...fresh.values()], now));
-  markSharedPhones(connection, shared);
-  const counts = { accepted: inputs.length, inserted: fresh.size, modified: modified.size, matched: matched.size };
-  return { counts, lastId };
+  insertAll(connection, heedStops(connection, list.added, now));
+  markSharedPhones(connection, list.shared);
+  return list;
 }
 
 function readLead(connection: Connection, id: string): Lead | null {
@@ -150,59 +114,29 @@ function rememberSharedPhones(connection: Connection, { _id }: Lead): void {
   );
 }
 
-/** The leads behind each sign of identity; a sign is an `external_id`, a phone or an e-mail address. */
-type Holders = Map<string, string[]>;
-
-/** How many leads with one number or address are looked at. */
-const MOST_HOLDERS = 50;
-
-function hold(holders: Holders, key: string, id: string): void {
-  const ids = holders.get(key);
-  if (ids === undefined) holders.set(key, [id]);
-  else if (ids.length < MOST_HOLDERS && !ids.includes(id)) ids.push(id);
-}
-
 /** Who in the store has a sign that any of `inputs` has; asked in the order of the index. */
 function knownHolders(connection: Connection, inputs: readonly LeadInput[]): Holders {
-  const holders: Holders = new Map();
-  for (const kind of ["phone", "email"] as const) {
-    const values = inputs.flatMap((input) => (kind === "phone" ? input.phones : input.emails) ?? []);
+  const holders = holdersOfSigns();
+  for (const [field, kind] of [
+    ["phones", "phone"],
+    ["emails", "email"],
+  ] as const) {
+    const values = inputs.flatMap((input) => input[field] ?? []);
     const rows = connection.all(
       `SELECT c.value, c.lead_id FROM json_each(?) AS wanted CROSS JOIN lead_contact AS c ON c.kind = ? AND c.value = wanted.value
        ORDER BY c.value, c.lead_id`,
       JSON.stringify([...new Set(values)].sort(byCodeUnit)),
       kind,
     );
-    for (const row of rows) hold(holders, `${kind} ${text(row, "value")}`, text(row, "lead_id"));
+    for (const row of rows) holders.hold(field, text(row, "value"), text(row, "lead_id"));
   }
   const externalIds = inputs.flatMap(({ external_id }) => (external_id ? [external_id] : []));
   const rows = connection.all(
     "SELECT lead.external_id, lead._id FROM json_each(?) AS wanted CROSS JOIN lead ON lead.external_id = wanted.value",
     JSON.stringify(externalIds),
   );
-  for (const row of rows) hold(holders, `external_id ${text(row, "external_id")}`, text(row, "_id"));
+  for (const row of rows) holders.hold("external_id", text(row, "external_id"), text(row, "_id"));
   return holders;
-}
-
-/** Everybody who shares an `external_id`, a phone or an e-mail address with `input`; nobody twice. */
-function candidateIds(holders: Holders, input: LeadInput): string[] {
-  let found: string[] = NOBODY;
-  for (const key of identityKeys(input)) {
-    const ids = holders.get(key);
-    if (ids !== undefined) found = found === NOBODY ? ids : [...new Set([...found, ...ids])];
-  }
-  return found;
-}
-
-/** What nearly every lead of a first import shares something with. */
-const NOBODY: string[] = [];
-
-function identityKeys({ external_id, phones, emails }: LeadInput): string[] {
-  const keys: string[] = [];
-  if (external_id) keys.push(`external_id ${external_id}`);
-  for (const phone of phones ?? []) keys.push(`phone ${phone}`);
-  for (const email of emails ?? []) keys.push(`email ${email}`);
-  return keys;
 }
 
 function insertAll(connection: Connection, leads: readonly Lead[]): void {

@@ -1,5 +1,6 @@
 /** Owns how a campaign's messages are read in pages: the counters say how many each window holds, so pages skip whole windows. */
-import type { Message, MessageStatus } from "@mini-crm/core/message/message";
+import { isSettled, type Message, type MessageStatus } from "@mini-crm/core/message/message";
+import { partsOfPage } from "@mini-crm/core/message/pages";
 import type { MessageFilter, NamedMessage, Page, PageRequest } from "@mini-crm/core/ports/store";
 import { type Connection, number, type Row, text, textOrNull } from "./connection.ts";
 import { variantsOf, windowBehind, windowEnd } from "./counters.ts";
@@ -9,18 +10,11 @@ export function pageOfMessages(connection: Connection, campaignId: string, reque
   const filter = withStatus(connection, campaignId, request);
   const windows = windowsWith(connection, campaignId, filter);
   const total = windows.reduce((sum, { messages }) => sum + messages, 0);
-  let skip = (request.page - 1) * request.limit;
   const items: Message[] = [];
   const variants = variantsOf(connection, campaignId);
-  for (const { window, messages } of windows) {
-    if (skip >= messages) {
-      skip -= messages;
-      continue;
-    }
-    const part = { after: window, window, limit: request.limit - items.length, skip };
-    for (const row of readRows(connection, campaignId, filter, part)) items.push(messageOf(row, variants));
-    if (items.length >= request.limit) break;
-    skip = 0;
+  for (const part of partsOfPage(windows, request)) {
+    const rows = readRows(connection, campaignId, filter, { after: part.window, ...part });
+    for (const row of rows) items.push(messageOf(row, variants));
   }
   return { items, total };
 }
@@ -47,17 +41,15 @@ export function messagesBehind(
   return items;
 }
 
-const SETTLED: ReadonlySet<string> = new Set<MessageStatus>(["FAILED", "SKIPPED", "CANCELLED", "UNCERTAIN"]);
-
 /** Where to read the messages of a window, and what a filter means there. Those that are settled have an index. */
 function sourceOf({ status, code }: MessageFilter): { table: string; condition: string } {
-  const isSettled = status !== null && SETTLED.has(status);
+  const isIndexed = status !== null && isSettled(status);
   const ofStatus = status === null ? "? IS NULL" : "status = ?";
   const ofCode = code === null ? "? IS NULL" : "code = ?";
   return {
     // Told, because the planner knows nothing of how rare they are.
-    table: isSettled ? "message INDEXED BY message_settled" : "message",
-    condition: `${ofStatus} AND ${ofCode}${isSettled ? " AND settled_at IS NOT NULL" : ""}`,
+    table: isIndexed ? "message INDEXED BY message_settled" : "message",
+    condition: `${ofStatus} AND ${ofCode}${isIndexed ? " AND settled_at IS NOT NULL" : ""}`,
   };
 }
 

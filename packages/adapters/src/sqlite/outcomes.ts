@@ -1,41 +1,25 @@
 /** Owns the step `record`: what came of tries is written to their messages. */
-import { unreachable } from "@mini-crm/core/app-error";
-import { type Campaign, endingOf } from "@mini-crm/core/campaign/campaign";
+import { type Campaign, type Ending, endingOf } from "@mini-crm/core/campaign/campaign";
 import { transition } from "@mini-crm/core/campaign/lifecycle";
+import { type Input, jobOf, type MessageKey, type Stepped } from "@mini-crm/core/event/raised";
 import type { TopicEvent } from "@mini-crm/core/event/topics";
 import type { Instant } from "@mini-crm/core/instant";
-import { type MessageStatus, parseMessageId } from "@mini-crm/core/message/message";
-import { afterOutcome, type SendOutcome } from "@mini-crm/core/message/outcome";
+import type { MessageStatus } from "@mini-crm/core/message/message";
+import { afterOutcome, eventOfOutcome, type Unsent, unsentFields } from "@mini-crm/core/message/outcome";
+import { recordEach } from "@mini-crm/core/message/record";
 import type { AttemptOutcome, StepResult } from "@mini-crm/core/ports/steps";
 import { noteCampaign } from "./activity.ts";
 import { readCampaign } from "./campaigns.ts";
-import { type Connection, number, text, textOrNull } from "./connection.ts";
+import { type Connection, number, numberOrNull, text, textOrNull } from "./connection.ts";
 import { type CountChanges, countChanges, type Place } from "./counters.ts";
 import { noteMessageEvent } from "./message-events.ts";
-import { type Input, jobOf, type MessageKey, type Stepped, statusEventOf } from "./raised.ts";
 
 export function record(connection: Connection, input: Input<"record">): Stepped<StepResult<"record">> {
   const changes = countChanges(connection);
-  const sending = new Set<string>();
-  /** Campaigns of which somebody who was being sent to waits again or is skipped; true where nobody knew of them. */
-  const unsent = new Map<string, boolean>();
-  const raised: TopicEvent[] = [];
   const endingOfEach = endings(connection, input.now);
-  let applied = 0;
-
-  for (const tried of input.outcomes) {
-    const key = parseMessageId(tried.message_id);
-    const moved = key === null ? null : applyOutcome(connection, key, tried, input, changes, endingOfEach);
-    if (key === null || moved === null) continue;
-    if (tried.outcome.kind === "sent") sending.add(key.campaignId);
-    if (moved.to === "PENDING" || moved.to === "SKIPPED") {
-      unsent.set(key.campaignId, moved.from === "UNCERTAIN" || (unsent.get(key.campaignId) ?? false));
-    }
-    const event = statusEventOf(tried.message_id, tried.outcome, input.now);
-    if (event !== null) raised.push(event);
-    applied += 1;
-  }
-
+  const { applied, raised, sending, unsent } = recordEach(input, (key, tried) =>
+    applyOutcome(connection, key, tried, input, changes, endingOfEach),
+  );
   changes.write();
   for (const campaignId of sending) {
     connection.run("UPDATE campaign SET last_sent_at = ? WHERE _id = ?", input.now, campaignId);
@@ -78,7 +62,7 @@ function applyOutcome(
     return { from: "SENDING", to: "SENT" };
   }
   const row = connection.get(
-    "SELECT status, code, worker, attempt FROM message WHERE campaign_id = ? AND lead_id = ?",
+    "SELECT status, code, worker, attempt, sending_at FROM message WHERE campaign_id = ? AND lead_id = ?",
     key.campaignId,
     key.leadId,
   );
@@ -87,14 +71,19 @@ function applyOutcome(
   const stillTheWorkers = textOrNull(row, "worker") === worker && number(row, "attempt") === attempt;
   const next = afterOutcome({ status, stillTheWorkers }, outcome);
   if (next === null) return null;
-  const from = { status, code: textOrNull(row, "code") };
+  const from = {
+    status,
+    code: textOrNull(row, "code"),
+    attempt: number(row, "attempt"),
+    sending_at: numberOrNull(row, "sending_at"),
+  };
   if (outcome.kind === "sent") {
     writeSent(connection, key, status, next, outcome.providerId, now);
     changes.moved(key.campaignId, key.leadId, from, { status: next, code: from.code });
     return { from: status, to: next };
   }
   const ending = next === "PENDING" ? endingOfEach(key.campaignId) : null;
-  return { from: status, to: writeOutcome(connection, key, from, next, { attempt, outcome, ending }, now, changes) };
+  return { from: status, to: writeUnsent(connection, key, from, next, { outcome, ending, now }, changes) };
 }
 
 /** Notes that a message was sent, where its status is `from`; what a receipt has already said of it stays. */
@@ -121,11 +110,11 @@ function writeSent(
   return written === 1;
 }
 
-type Endings = (campaignId: string) => ReturnType<typeof endingOf>;
+type Endings = (campaignId: string) => Ending | null;
 
 /** How each campaign has ended by now, looked up once: a whole claim may come back. */
 function endings(connection: Connection, now: Instant): Endings {
-  const known = new Map<string, ReturnType<typeof endingOf>>();
+  const known = new Map<string, Ending | null>();
   return (campaignId) => {
     const found = known.get(campaignId);
     if (found !== undefined) return found;
@@ -137,63 +126,31 @@ function endings(connection: Connection, now: Instant): Endings {
 }
 
 /** Moves a message for any other outcome; one that would wait takes its campaign's `ending`. Answers where it is now. */
-export function writeOutcome(
+export function writeUnsent(
   connection: Connection,
   key: MessageKey,
-  from: Place,
+  from: Place & { attempt: number; sending_at: Instant | null },
   planned: MessageStatus,
-  tried: { attempt: number; outcome: Exclude<SendOutcome, { kind: "sent" }>; ending: ReturnType<typeof endingOf> },
-  now: Instant,
+  { outcome, ending, now }: { outcome: Unsent; ending: Ending | null; now: Instant },
   changes: CountChanges,
 ): MessageStatus {
-  const { attempt, outcome, ending } = tried;
-  if ("code" in outcome && outcome.kind !== "deferred") {
-    noteMessageEvent(connection, key, {
-      at: now,
-      status: NOTED_AS[outcome.kind],
-      attempt,
-      code: outcome.code,
-      reason: outcome.reason,
-    });
-  }
-  const written = ending === null ? rowAfter(planned, outcome) : { ...NOTHING_KNOWN, ...ending };
+  const event = eventOfOutcome(outcome, from.attempt, now);
+  if (event !== null) noteMessageEvent(connection, key, event);
+  const written = unsentFields(from, planned, outcome, ending, now);
   connection.run(
-    `UPDATE message SET status = ?, code = ?, reason = ?, retryable = ?, settled_at = ?, due_at = ?, attempt = attempt - ?,
-      sending_at = CASE WHEN ? THEN sending_at END
+    `UPDATE message SET status = ?, code = ?, reason = ?, retryable = ?, settled_at = ?, due_at = ?, attempt = ?, sending_at = ?
      WHERE campaign_id = ? AND lead_id = ?`,
     written.status,
     written.code,
     written.reason,
-    written.retryable,
-    written.status === "PENDING" ? null : now,
-    written.dueAt,
-    outcome.kind === "released" || outcome.kind === "deferred" ? 1 : 0,
-    written.status === "FAILED" || written.status === "UNCERTAIN" ? 1 : 0,
+    written.retryable === null ? null : Number(written.retryable),
+    written.settled_at,
+    written.due_at,
+    written.attempt,
+    written.sending_at,
     key.campaignId,
     key.leadId,
   );
   changes.moved(key.campaignId, key.leadId, from, written);
   return written.status;
-}
-
-const NOTED_AS = { failed: "FAILED", retry: "PENDING", uncertain: "UNCERTAIN" } as const;
-const NOTHING_KNOWN = { code: null, reason: null, retryable: null, dueAt: null };
-
-function rowAfter(status: MessageStatus, outcome: Exclude<SendOutcome, { kind: "sent" }>) {
-  switch (outcome.kind) {
-    case "failed":
-      return { ...NOTHING_KNOWN, status, code: outcome.code, reason: outcome.reason, retryable: 0 };
-    case "retry":
-      return { status, code: outcome.code, reason: outcome.reason, retryable: 1, dueAt: outcome.dueAt };
-    case "deferred":
-      return { ...NOTHING_KNOWN, status, code: outcome.code, reason: outcome.reason, dueAt: outcome.dueAt };
-    case "uncertain":
-      return { ...NOTHING_KNOWN, status, code: outcome.code, reason: outcome.reason };
-    case "skipped":
-      return { ...NOTHING_KNOWN, status, code: outcome.reason, reason: outcome.detail };
-    case "released":
-      return { ...NOTHING_KNOWN, status };
-    default:
-      return unreachable(outcome);
-  }
 }

@@ -1,7 +1,7 @@
 /** Owns the pre-flight on SQLite: the audience as a start would find it, window by window, and what was shown of it. */
 import type { FrozenRun } from "@mini-crm/core/campaign/campaign";
 import type { Preflight } from "@mini-crm/core/campaign/preflight";
-import type { SurveyedLead } from "@mini-crm/core/campaign/survey";
+import { markRemoved, type SurveyedLead } from "@mini-crm/core/campaign/survey";
 import type { PreflightStore } from "@mini-crm/core/ports/store";
 import { cappedAmong } from "./admission.ts";
 import { inAudience, lastLeadOf, UNREACHABLE, UNREACHABLE_BECAUSE } from "./audience.ts";
@@ -21,12 +21,7 @@ export interface RawWindow {
 
 export function surveyedOf({ leads, duplicates, capped, next }: RawWindow): Awaited<ReturnType<PreflightStore["window"]>> {
   const surveyed: SurveyedLead[] = JSON.parse(leads);
-  const isDuplicate = new Set(duplicates);
-  const hasHadEnough = new Set(capped);
-  for (const lead of surveyed) {
-    if (lead.removal === null && isDuplicate.has(lead.lead_id)) lead.removal = "duplicate_number";
-    if (lead.removal === null && hasHadEnough.has(lead.lead_id)) lead.removal = "frequency_cap";
-  }
+  markRemoved(surveyed, { duplicates: new Set(duplicates), capped: new Set(capped) });
   return { leads: surveyed, next };
 }
 

@@ -1,15 +1,16 @@
 /** Owns the step `fold`: what became known of messages is applied to them, and campaigns that are done complete. */
 import { isComplete } from "@mini-crm/core/campaign/campaign";
+import { type Input, type MessageKey, type Stepped } from "@mini-crm/core/event/raised";
 import type { StatusEvent } from "@mini-crm/core/event/topics";
 import type { Instant } from "@mini-crm/core/instant";
 import { afterReceipt, type MessageStatus, parseMessageId } from "@mini-crm/core/message/message";
+import { isOvertaken, isReceipt, RECEIPT_TIMES, type Receipt } from "@mini-crm/core/message/receipt";
 import type { StepResult } from "@mini-crm/core/ports/steps";
 import { noteCampaign } from "./activity.ts";
 import { readCampaign } from "./campaigns.ts";
 import { type Connection, number, text, textOrNull } from "./connection.ts";
 import { type CountChanges, countChanges } from "./counters.ts";
 import { lastRetry, noteMessageEvent } from "./message-events.ts";
-import type { Input, MessageKey, Stepped } from "./raised.ts";
 import { applyTestReceipt } from "./test-messages.ts";
 
 export function fold(connection: Connection, input: Input<"fold">): Stepped<StepResult<"fold">> {
@@ -31,8 +32,8 @@ export function fold(connection: Connection, input: Input<"fold">): Stepped<Step
 
 /** Moves one message as `afterReceipt` says, and notes the time; true where its status is another one now. */
 function applyReceipt(connection: Connection, key: MessageKey, event: StatusEvent, changes: CountChanges): boolean {
+  if (!isReceipt(event)) return false;
   const { status: receipt } = event;
-  if (receipt === "SKIPPED" || receipt === "UNCERTAIN") return false;
   // Nearly every receipt follows the one before it, and needs no look at the row.
   const usual = receipt === "DELIVERED" ? "SENT" : receipt === "READ" ? "DELIVERED" : null;
   if (usual !== null && writeReceipt(connection, key, usual, receipt, event)) {
@@ -44,7 +45,8 @@ function applyReceipt(connection: Connection, key: MessageKey, event: StatusEven
     key.campaignId,
     key.leadId,
   );
-  if (row === undefined || (number(row, "tries_from") > 0 && isOvertaken(connection, key, event))) return false;
+  if (row === undefined) return false;
+  if (number(row, "tries_from") > 0 && isOvertaken(event, lastRetry(connection, key))) return false;
   const from = { status: text(row, "status") as MessageStatus, code: textOrNull(row, "code") };
   const next = afterReceipt(from.status, receipt);
   writeReceipt(connection, key, from.status, next, event);
@@ -54,27 +56,11 @@ function applyReceipt(connection: Connection, key: MessageKey, event: StatusEven
   return true;
 }
 
-/**
- * Tells whether a receipt speaks of a try that a person has replaced by another, and has nothing new to say: that it failed, or
- * that it was sent where that was known. That it reached the recipient always counts, because then nobody needs to send again.
- */
-function isOvertaken(connection: Connection, key: MessageKey, { status, at }: StatusEvent): boolean {
-  if (status !== "FAILED" && status !== "SENT") return false;
-  const retry = lastRetry(connection, key);
-  return retry !== null && at < retry.at && (status === "FAILED" || !retry.wasUncertain);
-}
-
 /** Writes a receipt's time and reason, where the message's status is `from`. */
-function writeReceipt(
-  connection: Connection,
-  key: MessageKey,
-  from: MessageStatus,
-  to: MessageStatus,
-  event: StatusEvent,
-): boolean {
-  const column = RECEIPT_TIME[event.status];
+function writeReceipt(connection: Connection, key: MessageKey, from: MessageStatus, to: MessageStatus, event: Receipt): boolean {
+  const times = RECEIPT_TIMES[event.status].map((time) => `${time} = coalesce(${time}, ?2), `).join("");
   const written = connection.run(
-    `UPDATE message SET status = ?, ${column}, due_at = NULL,
+    `UPDATE message SET status = ?1, ${times}due_at = NULL,
       settled_at = CASE ?1 WHEN status THEN settled_at WHEN 'FAILED' THEN ?2 END,
       code = CASE ?1 WHEN status THEN code WHEN 'FAILED' THEN ? END,
       reason = CASE ?1 WHEN status THEN reason WHEN 'FAILED' THEN ? END
@@ -89,16 +75,6 @@ function writeReceipt(
   );
   return written === 1;
 }
-
-/** Which times a receipt sets; whoever has read a message has received it. */
-const RECEIPT_TIME: Record<StatusEvent["status"], string> = {
-  SENT: "sent_at = coalesce(sent_at, ?2)",
-  DELIVERED: "delivered_at = coalesce(delivered_at, ?2)",
-  READ: "delivered_at = coalesce(delivered_at, ?2), read_at = coalesce(read_at, ?2)",
-  FAILED: "status = ?1",
-  SKIPPED: "status = ?1",
-  UNCERTAIN: "status = ?1",
-};
 
 /** Completes those of the campaigns that have reached everyone they will reach; answers which. */
 export function completeThoseDone(

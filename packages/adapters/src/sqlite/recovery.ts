@@ -1,34 +1,41 @@
 /** Owns the step `recover`: what only time changes is put right. */
+import { type Input, type Stepped, statusEventOf } from "@mini-crm/core/event/raised";
+import { type Spans, spansOfReady } from "@mini-crm/core/event/spans";
 import type { TopicEvent } from "@mini-crm/core/event/topics";
 import { messageId } from "@mini-crm/core/message/message";
 import { LEASE_EXPIRED } from "@mini-crm/core/message/outcome";
 import type { StepResult } from "@mini-crm/core/ports/steps";
 import { noteProgress } from "./activity.ts";
 import { lookAtCampaigns } from "./autopilot.ts";
-import { type Connection, number, type Row, text } from "./connection.ts";
+import { type Connection, number, numberOrNull, type Row, text } from "./connection.ts";
 import { type CountChanges, countChanges } from "./counters.ts";
-import { writeOutcome } from "./outcomes.ts";
-import { type Input, type Stepped, statusEventOf, windowOf } from "./raised.ts";
+import { writeUnsent } from "./outcomes.ts";
 import { completeThoseDone } from "./receipts.ts";
 import { endTests } from "./test-messages.ts";
 
 export function recover(connection: Connection, input: Input<"recover">): Stepped<StepResult<"recover">> {
   const changes = countChanges(connection);
-  const spans = spanList();
+  const spans = spansOfReady();
   const raised: TopicEvent[] = [];
   const { freed, uncertain } = endClaims(connection, input, changes, spans, raised);
   const due = wakeDue(connection, input, changes, spans);
   changes.write();
   endTests(connection, input.now);
-  for (const { campaignId, first, last, messages } of spans.all()) {
-    const window = windowOf(connection, campaignId, justBefore(first), last, messages);
-    if (window !== null) raised.push(window);
+  const running = runningCampaigns(connection);
+  for (const campaign of running) {
+    const look = spans.lookAt(campaign);
+    if (look !== null) raised.push(look);
   }
   raised.push(...lookAtCampaigns(connection, input));
-  const running = connection.all("SELECT _id FROM campaign WHERE status = 'RUNNING'").map((row) => text(row, "_id"));
-  const completed = completeThoseDone(connection, running, input);
+  const runningIds = running.map(({ _id }) => _id);
+  const completed = completeThoseDone(connection, runningIds, input);
   noteProgress(connection, input.now);
   return { result: { freed, uncertain, due, completed }, raised };
+}
+
+function runningCampaigns(connection: Connection): { _id: string; channel_id: string }[] {
+  const rows = connection.all("SELECT _id, channel_id FROM campaign WHERE status = 'RUNNING'");
+  return rows.map((row) => ({ _id: text(row, "_id"), channel_id: text(row, "channel_id") }));
 }
 
 /**
@@ -39,7 +46,7 @@ function endClaims(
   connection: Connection,
   { now }: Input<"recover">,
   changes: CountChanges,
-  spans: SpanList,
+  spans: Spans,
   raised: TopicEvent[],
 ): { freed: number; uncertain: number } {
   const ended = { freed: 0, uncertain: 0 };
@@ -56,8 +63,9 @@ function endClaims(
       ended.freed += 1;
       continue;
     }
-    const tried = { attempt: number(row, "attempt"), outcome: LEASE_EXPIRED, ending: null };
-    writeOutcome(connection, { campaignId, leadId }, { status: "SENDING" }, "UNCERTAIN", tried, now, changes);
+    const from = { status: "SENDING", attempt: number(row, "attempt"), sending_at: numberOrNull(row, "sending_at") } as const;
+    const expiry = { outcome: LEASE_EXPIRED, ending: null, now };
+    writeUnsent(connection, { campaignId, leadId }, from, "UNCERTAIN", expiry, changes);
     const event = statusEventOf(messageId(campaignId, leadId), LEASE_EXPIRED, now);
     if (event !== null) raised.push(event);
     ended.uncertain += 1;
@@ -68,7 +76,7 @@ function endClaims(
 
 function expired(connection: Connection, now: number): Row[] {
   return connection.all(
-    `SELECT DISTINCT m.campaign_id, m.lead_id, m.status, m.attempt FROM claim AS c CROSS JOIN message AS m
+    `SELECT DISTINCT m.campaign_id, m.lead_id, m.status, m.attempt, m.sending_at FROM claim AS c CROSS JOIN message AS m
        ON m.campaign_id = c.campaign_id AND m.lead_id >= c.first AND m.lead_id <= c.last
          AND m.status IN ('CLAIMED', 'SENDING') AND m.worker = c.worker
      WHERE c.until <= ? AND NOT EXISTS (
@@ -80,7 +88,7 @@ function expired(connection: Connection, now: number): Row[] {
 }
 
 /** Messages whose time has come, of campaigns that run, are ready again. */
-function wakeDue(connection: Connection, { now, limit }: Input<"recover">, changes: CountChanges, spans: SpanList): number {
+function wakeDue(connection: Connection, { now, limit }: Input<"recover">, changes: CountChanges, spans: Spans): number {
   const rows = connection.all(
     `SELECT m.campaign_id, m.lead_id, m.code FROM campaign AS c CROSS JOIN message AS m ON m.campaign_id = c._id
      WHERE c.status = 'RUNNING' AND m.due_at <= ? AND m.status = 'PENDING' LIMIT ?`,
@@ -98,36 +106,4 @@ function wakeDue(connection: Connection, { now, limit }: Input<"recover">, chang
     spans.add(campaignId, leadId);
   }
   return rows.length;
-}
-
-/** Between which leads each campaign has messages to look at again. */
-interface Span {
-  campaignId: string;
-  first: string;
-  last: string;
-  messages: number;
-}
-
-interface SpanList {
-  add(campaignId: string, leadId: string): void;
-  all(): Iterable<Span>;
-}
-
-function spanList(): SpanList {
-  const spans = new Map<string, Span>();
-  return {
-    add(campaignId, leadId) {
-      const span = spans.get(campaignId) ?? { campaignId, first: leadId, last: leadId, messages: 0 };
-      if (leadId < span.first) span.first = leadId;
-      if (leadId > span.last) span.last = leadId;
-      span.messages += 1;
-      spans.set(campaignId, span);
-    },
-    all: () => spans.values(),
-  };
-}
-
-/** A bound that `leadId` lies after, while no lead that matters lies in between: its own beginning. */
-function justBefore(leadId: string): string {
-  return leadId.slice(0, -1);
 }

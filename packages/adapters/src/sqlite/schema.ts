@@ -286,6 +286,12 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX webhook_delivery_due_of ON webhook_delivery (webhook_id, due_at) WHERE due_at IS NOT NULL;
   CREATE INDEX webhook_delivery_newest ON webhook_delivery (webhook_id, created_at, _id);
 
+  -- What steps raised for a bus on another engine, until it has published it. Numbers are never given twice.
+  CREATE TABLE outbox (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    events TEXT NOT NULL -- JSON list of \`TopicEvent\`
+  ) STRICT;
+
   -- The durable log: one row per published batch, n events from \`base\` on.
   CREATE TABLE event_log (
     topic TEXT NOT NULL,

@@ -8,7 +8,7 @@ import { type Connection, number, type Row, text } from "./connection.ts";
 import { leadColumns, leadOf } from "./lead-rows.ts";
 import { compileRule } from "./rule-query.ts";
 
-function segmentOf(row: Row): Segment {
+export function segmentOf(row: Row): Segment {
   return {
     _id: text(row, "_id"),
     name: text(row, "name"),

@@ -2,6 +2,7 @@
 import { unreachable } from "@mini-crm/core/app-error";
 import { transition } from "@mini-crm/core/campaign/lifecycle";
 import { isStillDue } from "@mini-crm/core/campaign/schedule";
+import { type Input, jobOf, type Stepped } from "@mini-crm/core/event/raised";
 import type { Step, StepResult } from "@mini-crm/core/ports/steps";
 import { noteCampaign } from "./activity.ts";
 import { readCampaign } from "./campaigns.ts";
@@ -9,7 +10,6 @@ import { type Connection, text } from "./connection.ts";
 import { expand } from "./expansion.ts";
 import { hear } from "./inbound.ts";
 import { record } from "./outcomes.ts";
-import { type Input, jobOf, type Stepped } from "./raised.ts";
 import { fold } from "./receipts.ts";
 import { recover } from "./recovery.ts";
 import { retry } from "./retry.ts";

@@ -63,6 +63,10 @@ export function sqliteStore(database: Database): Store {
     },
     activity: activityOn(database),
     webhooks: webhooksOn(database),
+    outbox: {
+      unpublished: (limit) => database.call("read", "unpublishedEvents", limit),
+      published: (ids) => database.call("write", "publishedEvents", ids),
+    },
     carryOut: async <const S extends readonly Step[]>(steps: S) =>
       (await database.call("write", "carryOut", steps)) as CarriedOut<S>,
     /** Looks where nobody queues: behind a bulk import's transaction, a ping would tell of the import, not of the store. */

@@ -1,14 +1,12 @@
 /** Owns test messages on SQLite: written down, claimed, recorded, and what receipts say of them. */
+import type { Input, Stepped } from "@mini-crm/core/event/raised";
 import type { StatusEvent } from "@mini-crm/core/event/topics";
 import type { Instant } from "@mini-crm/core/instant";
-import { afterReceipt } from "@mini-crm/core/message/message";
-import { afterOutcome, LEASE_EXPIRED, type SendOutcome } from "@mini-crm/core/message/outcome";
-import { reasonOf } from "@mini-crm/core/message/reasons";
-import type { TestMessage } from "@mini-crm/core/message/test-message";
+import { LEASE_EXPIRED } from "@mini-crm/core/message/outcome";
+import { optedOutTest, type TestMessage, testAfterOutcome, testAfterReceipt } from "@mini-crm/core/message/test-message";
 import type { StepResult } from "@mini-crm/core/ports/steps";
 import type { Page, PageRequest, TestClaim, TestMessageStore } from "@mini-crm/core/ports/store";
 import { type Connection, number, numberOrNull, type Row, text, textOrNull } from "./connection.ts";
-import type { Input, Stepped } from "./raised.ts";
 import { countSends, rateUse } from "./rate.ts";
 
 type ClaimRequest = Parameters<TestMessageStore["claim"]>[0];
@@ -59,7 +57,7 @@ function claim(connection: Connection, { _id, worker, rate, leaseMs, now }: Clai
   if (known === null || known.test.status !== "PENDING") return { kind: "nothing" };
   const { phone, channel_id } = known.test;
   if (hasOptedOut(connection, phone)) {
-    write(connection, _id, { status: "SKIPPED", code: "opted_out", reason: reasonOf("opted_out") });
+    write(connection, optedOutTest(known.test));
     return { kind: "nothing" };
   }
   const use = rate === null ? null : rateUse(connection, channel_id, rate, now);
@@ -88,22 +86,8 @@ function hasOptedOut(connection: Connection, phone: string): boolean {
 function record(connection: Connection, { _id, worker, outcome, now }: RecordRequest): void {
   const known = readTest(connection, _id);
   if (known === null) return;
-  const { status, code, reason, provider_id } = known.test;
-  const next = afterOutcome({ status, stillTheWorkers: known.worker === worker }, outcome);
-  if (next === null) return;
-  if (outcome.kind === "sent") {
-    // What a receipt has already said of it stays.
-    const told = next === "FAILED" ? { code, reason } : { code: null, reason: null };
-    write(connection, _id, { status: next, ...told, provider_id: outcome.providerId, sent_at: now });
-  } else {
-    write(connection, _id, { status: next, ...whyOf(outcome), provider_id });
-  }
-}
-
-function whyOf(outcome: Exclude<SendOutcome, { kind: "sent" }>): { code: string | null; reason: string | null } {
-  return outcome.kind === "failed" || outcome.kind === "uncertain"
-    ? { code: outcome.code, reason: outcome.reason }
-    : { code: null, reason: null };
+  const next = testAfterOutcome(known.test, { stillTheWorkers: known.worker === worker, outcome, now });
+  if (next !== null) write(connection, next);
 }
 
 /** SENDING tests whose lease has ended are UNCERTAIN. */
@@ -116,41 +100,25 @@ export function endTests(connection: Connection, now: Instant): void {
   );
 }
 
-/** Moves the test that a receipt is of, if it is of one, as `afterReceipt` says. */
-export function applyTestReceipt(connection: Connection, { message_id, status, at, code, reason }: StatusEvent): void {
-  if (status === "SKIPPED" || status === "UNCERTAIN") return;
-  const known = readTest(connection, message_id)?.test;
-  if (known === undefined) return;
-  const next = afterReceipt(known.status, status);
-  const told = next === "FAILED" ? (known.status === "FAILED" ? known : { code, reason }) : { code: null, reason: null };
-  const times = {
-    SENT: { sent_at: at },
-    DELIVERED: { delivered_at: at },
-    READ: { delivered_at: at, read_at: at },
-    FAILED: {},
-  }[status];
-  write(connection, message_id, { status: next, code: told.code, reason: told.reason, ...times });
+/** Moves the test that a receipt is of, if it is of one. */
+export function applyTestReceipt(connection: Connection, receipt: StatusEvent): void {
+  const known = readTest(connection, receipt.message_id);
+  if (known !== null) write(connection, testAfterReceipt(known.test, receipt));
 }
 
-/** Writes where a test stands; a time that is known stays, and so does the provider's name for it. The lease ends. */
+/** Writes where a test stands now. The lease ends. */
 function write(
   connection: Connection,
-  id: string,
-  fields: { status: string; code: string | null; reason: string | null } & Partial<
-    Pick<TestMessage, "provider_id" | "sent_at" | "delivered_at" | "read_at">
-  >,
+  { _id, status, code, reason, provider_id, sending_at, sent_at, delivered_at, read_at }: TestMessage,
 ): void {
-  const { status, code, reason, provider_id = null, sent_at = null, delivered_at = null, read_at = null } = fields;
   connection.run(
-    `UPDATE test_message SET status = ?, code = ?, reason = ?, lease_until = NULL,
-       sending_at = CASE ?1 WHEN 'PENDING' THEN NULL ELSE sending_at END, provider_id = coalesce(provider_id, ?),
-       sent_at = coalesce(sent_at, ?), delivered_at = coalesce(delivered_at, ?), read_at = coalesce(read_at, ?)
-     WHERE _id = ?`,
-    ...[status, code, reason, provider_id, sent_at, delivered_at, read_at, id],
+    `UPDATE test_message SET lease_until = NULL, status = ?, code = ?, reason = ?, provider_id = ?, sending_at = ?, sent_at = ?,
+       delivered_at = ?, read_at = ? WHERE _id = ?`,
+    ...[status, code, reason, provider_id, sending_at, sent_at, delivered_at, read_at, _id],
   );
 }
 
-function testOf(row: Row): TestMessage {
+export function testOf(row: Row): TestMessage {
   return {
     _id: text(row, "_id"),
     campaign_id: text(row, "campaign_id"),

@@ -26,6 +26,7 @@ import type { Connection, Durability } from "./connection.ts";
 import { inboundVerbs } from "./inbound.ts";
 import { leadVerbs } from "./leads.ts";
 import { messageVerbs } from "./messages.ts";
+import { outboxVerbs, putInOutbox } from "./outbox.ts";
 import { preflightVerbs } from "./preflight.ts";
 import { processVerbs } from "./processes.ts";
 import { segmentVerbs } from "./segments.ts";
@@ -68,7 +69,14 @@ export function createVerbs(connection: Connection, chance: { now: () => number;
     ...webhookDeliveryVerbs(connection),
     ...checkVerbs(connection),
 
-    carryOut: (steps: readonly Step[]) => connection.transaction(() => carryOut(steps)),
+    ...outboxVerbs(connection),
+
+    /** For buses on other engines: what the steps raise lies in the outbox. */
+    carryOut: (steps: readonly Step[]) =>
+      connection.transaction(() => {
+        const carried = carryOut(steps);
+        return { ...carried, outbox_id: putInOutbox(connection, carried.raised) };
+      }),
 
     /**
      * The one transaction of a batch: its writes, the events they raise, and its offset. Answers the topics that have news. What a

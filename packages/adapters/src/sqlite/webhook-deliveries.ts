@@ -3,14 +3,13 @@ import type { Instant } from "@mini-crm/core/instant";
 import type { Page, PageRequest } from "@mini-crm/core/ports/store";
 import type { ClaimedDelivery, MadeDue, WebhookStore } from "@mini-crm/core/ports/webhook-store";
 import {
-  type Attempt,
-  bodyOf,
+  afterAttempt,
   type Delivery,
   type DeliveryKind,
   type DeliveryStatus,
-  judgeAttempt,
-  KEPT_ATTEMPTS,
   KEPT_DELIVERIES,
+  newDelivery,
+  testNews,
 } from "@mini-crm/core/webhook/webhook";
 import { type Connection, number, numberOrNull, type Row, text } from "./connection.ts";
 import { readWebhook, turnOff } from "./webhooks.ts";
@@ -25,20 +24,21 @@ export function webhookDeliveryVerbs(connection: Connection) {
         const webhook = readWebhook(connection, id);
         if (webhook === null) return { kind: "not_found" };
         if (!webhook.enabled) return { kind: "off" };
-        const kind = "webhook.test";
-        const body = bodyOf({ kind, at: now, subject: id, data: { message: "A test of this webhook." } });
-        const row = connection.get(
+        const delivery = newDelivery(id, deliveryId, testNews(id, now));
+        connection.run(
           `INSERT INTO webhook_delivery (_id, webhook_id, kind, body, status, attempt, due_at, created_at, attempts)
-           VALUES (?, ?, ?, ?, 'PENDING', 0, ?, ?, '[]') RETURNING *`,
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, '[]')`,
           deliveryId,
           id,
-          kind,
-          body,
-          now,
-          now,
+          delivery.kind,
+          delivery.body,
+          delivery.status,
+          delivery.attempt,
+          delivery.due_at,
+          delivery.created_at,
         );
-        if (row === undefined) throw new Error("A delivery that was just written is not there");
-        return { kind: "due", delivery: deliveryOf(row) };
+        const { body, attempt, ...shown } = delivery;
+        return { kind: "due", delivery: shown };
       }),
 
     claimDeliveries: (request: ClaimRequest): ClaimedDelivery[] => {
@@ -123,42 +123,29 @@ function claim(connection: Connection, { busy, perWebhook, leaseMs, now }: Claim
   return claimed;
 }
 
-function record(
-  connection: Connection,
-  { delivery_id, attempt, answer, durationMs, now }: RecordRequest,
-): { status: DeliveryStatus; turnedOff: string | null } | null {
+function record(connection: Connection, request: RecordRequest): { status: DeliveryStatus; turnedOff: string | null } | null {
   const row = connection.get(
-    `SELECT d.webhook_id, d.attempts, w.enabled, w.failing_since FROM webhook_delivery AS d JOIN webhook AS w ON w._id = d.webhook_id
-     WHERE d._id = ? AND d.attempt = ? AND d.status = 'PENDING'`,
-    delivery_id,
-    attempt,
+    "SELECT * FROM webhook_delivery WHERE _id = ? AND attempt = ? AND status = 'PENDING'",
+    request.delivery_id,
+    request.attempt,
   );
-  if (row === undefined) return null;
-  const verdict = judgeAttempt(answer, { attempt, failingSince: numberOrNull(row, "failing_since"), now });
-  const tried: Attempt = {
-    at: now - durationMs,
-    duration_ms: durationMs,
-    status: answer.kind === "answered" ? answer.status : null,
-    reason: verdict.reason,
-    answer: answer.kind === "answered" ? answer.excerpt : null,
-  };
-  const known: Attempt[] = JSON.parse(text(row, "attempts"));
-  const isOff = number(row, "enabled") === 0;
+  const known = row === undefined ? null : deliveryOf(row);
+  const webhook = known === null ? null : readWebhook(connection, known.webhook_id);
+  if (known === null || webhook === null) return null;
+  const { delivery, failing_since, turnOff: reason } = afterAttempt(known, webhook, request);
   connection.run(
     "UPDATE webhook_delivery SET status = ?, due_at = ?, attempts = ? WHERE _id = ?",
-    verdict.status,
-    isOff ? null : verdict.due_at,
-    JSON.stringify([...known, tried].slice(-KEPT_ATTEMPTS)),
-    delivery_id,
+    delivery.status,
+    delivery.due_at,
+    JSON.stringify(delivery.attempts),
+    known._id,
   );
-  const webhookId = text(row, "webhook_id");
-  connection.run("UPDATE webhook SET failing_since = ? WHERE _id = ?", verdict.failing_since, webhookId);
-  if (verdict.turnOff === null || isOff) return { status: verdict.status, turnedOff: null };
-  turnOff(connection, webhookId, verdict.turnOff, now);
-  return { status: verdict.status, turnedOff: verdict.turnOff };
+  connection.run("UPDATE webhook SET failing_since = ? WHERE _id = ?", failing_since, webhook._id);
+  if (reason !== null) turnOff(connection, webhook._id, reason, request.now);
+  return { status: delivery.status, turnedOff: reason };
 }
 
-function deliveryOf(row: Row): Delivery {
+export function deliveryOf(row: Row): Delivery {
   return {
     _id: text(row, "_id"),
     webhook_id: text(row, "webhook_id"),

@@ -79,7 +79,7 @@ export function turnOff(connection: Connection, id: string, reason: string | nul
   connection.run("UPDATE webhook_delivery SET due_at = NULL WHERE webhook_id = ? AND status = 'PENDING'", id);
 }
 
-function webhookOf(row: Row): Webhook {
+export function webhookOf(row: Row): Webhook {
   return {
     _id: text(row, "_id"),
     url: text(row, "url"),

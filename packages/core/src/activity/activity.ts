@@ -1,5 +1,5 @@
 /** Owns the activities: what happened that people who watch, or programs outside, want to hear of. */
-import type { CampaignStatus, Ledger } from "../campaign/campaign.ts";
+import { type Campaign, type CampaignStatus, type Ledger, ledgerOf } from "../campaign/campaign.ts";
 import type { BreakerState } from "../channel/breaker.ts";
 import type { Instant } from "../instant.ts";
 import type { SessionState } from "../ports/whatsapp-provider.ts";
@@ -24,6 +24,11 @@ export interface CampaignNews {
   stats: Ledger;
   /** Why it waits for a person to decide, in words; null where it does not. */
   reason: string | null;
+}
+
+export function newsOf(campaign: Campaign): CampaignNews {
+  const { name, status, hold } = campaign;
+  return { name, status, stats: ledgerOf(campaign), reason: hold?.reason ?? null };
 }
 
 /** What `/whatsapp` says of a channel. Connected means that the next message would really be sent. */

@@ -144,14 +144,11 @@ export function isComplete(
   return SENT === 0 || now - (campaign.last_sent_at ?? 0) > receiptWindowMs;
 }
 
-/**
- * What becomes of messages that have not gone out; null where they still may. A cancelled campaign sends no more, nor does one
- * whose time is over.
- */
-export function endingOf(
-  campaign: Pick<Campaign, "status" | "options">,
-  now: Instant,
-): { status: "CANCELLED" } | { status: "SKIPPED"; code: "expired"; reason: string } | null {
+/** What becomes of messages that have not gone out when their campaign ends. */
+export type Ending = { status: "CANCELLED" } | { status: "SKIPPED"; code: "expired"; reason: string };
+
+/** How a campaign ends; null where messages may still go out. A cancelled one sends no more, nor does one whose time is over. */
+export function endingOf(campaign: Pick<Campaign, "status" | "options">, now: Instant): Ending | null {
   if (campaign.status === "CANCELLED") return { status: "CANCELLED" };
   const { expires_at } = campaign.options;
   if (expires_at === null || now < expires_at) return null;

@@ -1,6 +1,6 @@
 /** Owns the autopilot: how many go first, and whether what became of them lets the others go. */
 import type { Instant } from "../instant.ts";
-import type { Campaign, MessageCounts } from "./campaign.ts";
+import { type Campaign, endingOf, type MessageCounts } from "./campaign.ts";
 import type { Canary } from "./options.ts";
 
 /**
@@ -51,6 +51,33 @@ export function alarmOf(counts: MessageCounts, optedOut: number, warning: string
     return { code: "too_many_opted_out", reason };
   }
   return null;
+}
+
+/** What time and warnings ask for in a campaign that runs or is paused. */
+export type DueLook =
+  /** It has expired, and there is something left to end. */
+  | { kind: "end" }
+  /** What became of its messages is held against the canary's terms; `warning` is what the account was warned of. */
+  | { kind: "watch"; canary: Canary; warning: string | null }
+  | { kind: "nothing" };
+
+export function dueLook(
+  campaign: Campaign,
+  { now, warnings }: { now: Instant; warnings: Readonly<Record<string, string>> },
+): DueLook {
+  if (endingOf(campaign, now) !== null) return endsOnce(campaign) ? { kind: "end" } : { kind: "nothing" };
+  const { canary } = campaign.options;
+  const phase = campaign.canary_phase;
+  if (canary === null || campaign.status !== "RUNNING" || (phase !== "sending" && phase !== "passed")) return { kind: "nothing" };
+  const warning = warnings[campaign.channel_id] ?? null;
+  const at = phase === "sending" ? canaryLookAt(campaign, canary) : now;
+  const isDue = warning !== null || (at !== null && at <= now);
+  return isDue ? { kind: "watch", canary, warning } : { kind: "nothing" };
+}
+
+/** A campaign that has expired ends once; a pause has nothing left to hold back then. */
+function endsOnce({ status, expanded, counts }: Campaign): boolean {
+  return status === "PAUSED" || !expanded || counts.PENDING + counts.CLAIMED > 0;
 }
 
 /** Everyone for whom sending has begun. */

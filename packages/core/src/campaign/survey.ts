@@ -45,6 +45,18 @@ export interface SurveyedLead {
   lead: Lead;
 }
 
+/** Says of those among `leads` who can be written to that they are duplicates, or else have had enough. */
+export function markRemoved(
+  leads: readonly SurveyedLead[],
+  removed: { duplicates: ReadonlySet<string>; capped: ReadonlySet<string> },
+): void {
+  for (const lead of leads) {
+    if (lead.removal !== null) continue;
+    if (removed.duplicates.has(lead.lead_id)) lead.removal = "duplicate_number";
+    else if (removed.capped.has(lead.lead_id)) lead.removal = "frequency_cap";
+  }
+}
+
 /** One message as it would be. */
 export interface SampleText {
   lead_id: string;

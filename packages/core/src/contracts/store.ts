@@ -9,6 +9,7 @@ import { describeExpansion } from "./store/expansion.ts";
 import { describeInbound } from "./store/inbound.ts";
 import { describeLeads } from "./store/leads.ts";
 import { describeLedger } from "./store/ledger.ts";
+import { describeOutbox } from "./store/outbox.ts";
 import { describePreflight } from "./store/preflight.ts";
 import { describeRetry } from "./store/retry.ts";
 import { describeScheduling } from "./store/scheduling.ts";
@@ -43,6 +44,7 @@ export function describeStore(engine: string, open: () => Promise<{ store: Store
     describeActivity(() => store);
     describeWebhooks(() => store);
     describeInbound(() => store);
+    describeOutbox(() => store);
 
     test("signs of life are seen until their process is gone", async () => {
       await store.processes.sign({

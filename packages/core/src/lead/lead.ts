@@ -33,6 +33,9 @@ export interface Lead {
   updated_at: Instant;
 }
 
+/** Sorts behind every lead's identifier. */
+export const AFTER_ALL_LEADS = "g";
+
 /** How much of each a lead may hold; texts are counted in UTF-16 units, metadata as JSON. */
 export const LEAD_LIMITS = {
   externalIdChars: 200,

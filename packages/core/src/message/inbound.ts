@@ -1,6 +1,7 @@
 /** Owns what an inbound text is, and how long after a message one counts as its answer. */
 import type { Instant } from "../instant.ts";
 import type { Wish } from "../lead/stop-words.ts";
+import { type Message, mayHaveArrived } from "./message.ts";
 
 /** A text that somebody wrote to one of our numbers, as it is kept. */
 export interface InboundMessage {
@@ -28,3 +29,39 @@ export const ANSWER_WINDOW_MS = 72 * 3_600_000;
 
 /** WhatsApp tells whole seconds: an answer may seem to be this much earlier than its message. */
 export const ANSWER_EARLY_MS = 1_000;
+
+/**
+ * Of the messages that went from a channel to whoever wrote a text at `at`, the one that it answers: the last that went, or may
+ * have gone, not long before; null where there is none.
+ */
+export function answeredMessage<M extends Pick<Message, "campaign_id" | "status"> & Partial<Pick<Message, "sending_at">>>(
+  messages: Iterable<M>,
+  at: Instant,
+): M | null {
+  let answered: M | null = null;
+  for (const message of messages) {
+    const sentAt = message.sending_at ?? null;
+    if (sentAt === null || !mayHaveArrived(message.status)) continue;
+    if (sentAt < at - ANSWER_WINDOW_MS || sentAt > at + ANSWER_EARLY_MS) continue;
+    const last = answered?.sending_at ?? -Infinity;
+    if (sentAt > last || (sentAt === last && message.campaign_id > (answered?.campaign_id ?? ""))) answered = message;
+  }
+  return answered;
+}
+
+export type Reaction = "replied" | "opted_out";
+type Reactions = Pick<Message, "replied_at" | "opted_out_at">;
+
+/** When a message was first answered, and with a stop, after an answer of `at`; `first` are the reactions that are new. */
+export function afterAnswer(known: Partial<Reactions>, wish: Wish | null, at: Instant): Reactions & { first: Reaction[] } {
+  const { replied_at = null, opted_out_at = null } = known;
+  const isStop = wish === "stop";
+  const first: Reaction[] = [];
+  if (replied_at === null) first.push("replied");
+  if (isStop && opted_out_at === null) first.push("opted_out");
+  return {
+    replied_at: Math.min(at, replied_at ?? at),
+    opted_out_at: isStop ? Math.min(at, opted_out_at ?? at) : opted_out_at,
+    first,
+  };
+}

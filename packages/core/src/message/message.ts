@@ -25,6 +25,9 @@ export const MESSAGE_STATUSES = [
 ] as const;
 export type MessageStatus = (typeof MESSAGE_STATUSES)[number];
 
+/** A message in one of these has gone out, or may have, and is not known to have failed. */
+export const OUT_STATUSES = ["SENDING", "UNCERTAIN", "SENT", "DELIVERED", "READ"] as const satisfies readonly MessageStatus[];
+
 /** What a provider may say of a message after it took it. */
 export type ReceiptStatus = "SENT" | "FAILED" | "DELIVERED" | "READ";
 
@@ -38,6 +41,11 @@ export type SkipReason =
   | "lead_deleted"
   | "frequency_cap"
   | "expired";
+
+/** Tells whether a message in `status` has a `settled_at`: the few that are looked for. */
+export function isSettled(status: MessageStatus): boolean {
+  return status === "FAILED" || status === "SKIPPED" || status === "CANCELLED" || status === "UNCERTAIN";
+}
 
 /** How far along a status is. A receipt moves a message only to a higher rank, so that a late DELIVERED beats FAILED. */
 const RANK: Record<MessageStatus, number> = {
@@ -54,13 +62,18 @@ const RANK: Record<MessageStatus, number> = {
 };
 
 /** The status after `receipt` became known of a message in `current`: what really happened outranks what was planned. */
-export function afterReceipt(current: MessageStatus, receipt: ReceiptStatus): MessageStatus {
+export function afterReceipt<S extends MessageStatus>(current: S, receipt: ReceiptStatus): S | ReceiptStatus {
   return RANK[receipt] > RANK[current] ? receipt : current;
 }
 
 /** Tells whether a message in `status` has been on the wire: from there on its text, and so its variant, counts. */
 export function hasLeft(status: MessageStatus): boolean {
   return RANK[status] >= RANK.SENT || status === "UNCERTAIN";
+}
+
+/** Tells whether a message in `status` may be with its recipient: it is on the wire, or was, and is not known to have failed. */
+export function mayHaveArrived(status: MessageStatus): boolean {
+  return status === "SENDING" || (hasLeft(status) && status !== "FAILED");
 }
 
 /** One recipient of one campaign, as the ledger shows it. Times are null until the message has got so far. */

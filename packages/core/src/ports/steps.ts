@@ -147,8 +147,12 @@ export type StepResults<S extends readonly Step[]> = {
   -readonly [I in keyof S]: S[I] extends { step: infer N extends StepName } ? StepResult<N> : never;
 };
 
-/** What carrying out steps gives: one result a step, and the events that they raised, in order. */
+/**
+ * What carrying out steps gives: one result a step, and the events that they raised, in order. These lie in the store's outbox under
+ * `outbox_id` as well, which is null where there are none.
+ */
 export interface CarriedOut<S extends readonly Step[]> {
   results: StepResults<S>;
   raised: TopicEvent[];
+  outbox_id: string | null;
 }

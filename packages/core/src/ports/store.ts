@@ -7,6 +7,7 @@ import type { FrequencyCap, QuietHours } from "../campaign/options.ts";
 import type { Preflight } from "../campaign/preflight.ts";
 import type { SurveyedLead } from "../campaign/survey.ts";
 import type { ChannelSign } from "../channel/channel-sign.ts";
+import type { TopicEvent } from "../event/topics.ts";
 import type { Instant } from "../instant.ts";
 import type { Lead, LeadInput } from "../lead/lead.ts";
 import type { InboundMessage } from "../message/inbound.ts";
@@ -328,6 +329,22 @@ export interface ActivityStore {
   range(): Promise<{ oldest: number; latest: number }>;
 }
 
+/**
+ * What steps raised and nobody has said to have published: written in the transaction of the steps, so that no crash comes between
+ * the two.
+ */
+export interface OutboxStore {
+  /** The oldest entries, at most `limit`, oldest first. */
+  unpublished(limit: number): Promise<OutboxEntry[]>;
+  /** Takes entries out; those that are gone already are passed over. */
+  published(ids: readonly string[]): Promise<void>;
+}
+
+export interface OutboxEntry {
+  _id: string;
+  events: TopicEvent[];
+}
+
 export interface Store {
   leads: LeadStore;
   segments: SegmentStore;
@@ -340,7 +357,11 @@ export interface Store {
   activity: ActivityStore;
   webhooks: WebhookStore;
   checks: CheckStore;
-  /** Carries out steps in one transaction. Called by event buses, which publish what they raise. */
+  outbox: OutboxStore;
+  /**
+   * Carries out steps in one transaction, with what they raise in the outbox. Called by event buses, which publish that, and then
+   * take it out.
+   */
   carryOut<const S extends readonly Step[]>(steps: S): Promise<CarriedOut<S>>;
   /** Rejects with an `AppError` where the store cannot be reached. */
   ping(): Promise<void>;

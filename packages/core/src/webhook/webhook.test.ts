@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { TransportAnswer } from "../ports/webhook-transport.ts";
-import { bodyOf, judgeAttempt } from "./webhook.ts";
+import { afterAttempt, bodyOf, judgeAttempt, KEPT_ATTEMPTS } from "./webhook.ts";
 
 const HOUR_MS = 3_600_000;
 const answered = (status: number): TransportAnswer => ({ kind: "answered", status, excerpt: "" });
@@ -53,5 +53,25 @@ test("the body says what, when and of whom", () => {
     type: "lead.opted_out",
     timestamp: "1970-01-01T00:00:00.000Z",
     data: { subject: "a", source: null },
+  });
+});
+
+describe("what is written down of a try", () => {
+  const tried = { attempt: 1, answer: answered(500), durationMs: 3, now: 10 };
+
+  test("is its entry in the log, of which only the last are kept, and the time of the next", () => {
+    const old = { at: 1, duration_ms: 1, status: null, reason: "r", answer: null };
+    const known = { attempts: Array<typeof old>(KEPT_ATTEMPTS).fill(old) };
+    const { delivery, failing_since } = afterAttempt(known, { enabled: true, failing_since: null }, tried);
+    expect(delivery).toMatchObject({ status: "PENDING", due_at: 5_010 });
+    expect(delivery.attempts).toHaveLength(KEPT_ATTEMPTS);
+    expect(delivery.attempts.at(-1)).toMatchObject({ at: 7, duration_ms: 3, status: 500, reason: "It answered 500." });
+    expect(failing_since).toBe(10);
+  });
+
+  test("has no next time where the webhook has been turned off meanwhile, and does not turn it off again", () => {
+    const off = { enabled: false, failing_since: null };
+    expect(afterAttempt({ attempts: [] }, off, tried).delivery).toMatchObject({ status: "PENDING", due_at: null });
+    expect(afterAttempt({ attempts: [] }, off, { ...tried, answer: answered(410) }).turnOff).toBeNull();
   });
 });

@@ -65,10 +65,28 @@ export const KEPT_DELIVERIES_MS = 7 * 86_400_000;
 /** How many webhooks there may be. */
 export const MOST_WEBHOOKS = 20;
 
+/** What a delivery tells. */
+export interface News {
+  kind: DeliveryKind;
+  at: Instant;
+  subject: string | null;
+  data: object;
+}
+
+/** What a person has a webhook told to see whether it hears. */
+export function testNews(webhookId: string, at: Instant): News {
+  return { kind: "webhook.test", at, subject: webhookId, data: { message: "A test of this webhook." } };
+}
+
 /** The body of every try. */
-export function bodyOf(news: { kind: DeliveryKind; at: Instant; subject: string | null; data: object }): string {
-  const { kind, at, subject, data } = news;
+export function bodyOf({ kind, at, subject, data }: News): string {
   return JSON.stringify({ type: kind, timestamp: new Date(at).toISOString(), data: { subject, ...data } });
+}
+
+/** A delivery, due at once, with what is kept besides what the log shows. */
+export function newDelivery(webhook_id: string, _id: string, news: News): Delivery & { body: string; attempt: number } {
+  const { kind, at } = news;
+  return { _id, webhook_id, kind, body: bodyOf(news), status: "PENDING", attempt: 0, due_at: at, created_at: at, attempts: [] };
 }
 
 /** After the first try, how long until each further one. */
@@ -105,6 +123,28 @@ export function judgeAttempt(
     now - failing_since >= TURNED_OFF_AFTER_MS ? `No delivery has succeeded for a day. The last time: ${reason}` : null;
   if (waitMs === undefined) return { status: "FAILED", due_at: null, reason, failing_since, turnOff };
   return { status: "PENDING", due_at: now + waitMs, reason, failing_since, turnOff };
+}
+
+/** What is written down of a try. Nothing of a webhook that is turned off is due, and it is not turned off again. */
+export function afterAttempt(
+  { attempts }: Pick<Delivery, "attempts">,
+  { enabled, failing_since }: Pick<Webhook, "enabled" | "failing_since">,
+  tried: { attempt: number; answer: TransportAnswer; durationMs: number; now: Instant },
+): { delivery: Pick<Delivery, "status" | "due_at" | "attempts">; failing_since: Instant | null; turnOff: string | null } {
+  const { attempt, answer, durationMs, now } = tried;
+  const verdict = judgeAttempt(answer, { attempt, failingSince: failing_since, now });
+  const answered =
+    answer.kind === "answered" ? { status: answer.status, answer: answer.excerpt } : { status: null, answer: null };
+  const entry: Attempt = { at: now - durationMs, duration_ms: durationMs, reason: verdict.reason, ...answered };
+  return {
+    delivery: {
+      status: verdict.status,
+      due_at: enabled ? verdict.due_at : null,
+      attempts: [...attempts, entry].slice(-KEPT_ATTEMPTS),
+    },
+    failing_since: verdict.failing_since,
+    turnOff: enabled ? verdict.turnOff : null,
+  };
 }
 
 /** What went wrong; null where nothing did. */

@@ -25,6 +25,18 @@ export function describeActivity(store: () => Store): void {
     expect(await store().activity.range()).toEqual({ oldest: 1, latest: 3 });
   });
 
+  test("several who note at once leave no gap, and nobody reads a number before the ones below it", async () => {
+    const noted = Promise.all(
+      [1, 2, 3, 4, 5, 6].map((accepted) => store().activity.note([imported(accepted), imported(accepted)])),
+    );
+    const seen: number[] = [];
+    while (seen.length < 12) {
+      for (const { seq } of await store().activity.after(seen.at(-1) ?? 0, 100)) seen.push(seq);
+    }
+    await noted;
+    expect(seen).toEqual(Array.from({ length: 12 }, (_, index) => index + 1));
+  });
+
   test("the oldest go when there are too many, and no number comes again", async () => {
     const many = Array.from({ length: KEPT_ACTIVITIES / 2 }, () => imported(1));
     for (let round = 0; round < 2; round += 1) await store().activity.note(many);

@@ -56,7 +56,7 @@ export function describeSegmentsAndCampaigns(store: () => Store): void {
       { topic: "campaign.jobs", key: campaign._id, value: { version: 1, campaign_id: campaign._id, after: null } },
     ]);
     const second = await store().carryOut([startOf(campaign)]);
-    expect(second).toEqual({ results: [{ kind: "not_startable" }], raised: [] });
+    expect(second).toEqual({ results: [{ kind: "not_startable" }], raised: [], outbox_id: null });
     expect(await store().campaigns.read(campaign._id)).toMatchObject({ status: "RUNNING", expected: 3, started_at: NOW });
   });
 

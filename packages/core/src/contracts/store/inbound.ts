@@ -7,7 +7,7 @@ import { ANSWER_EARLY_MS, ANSWER_WINDOW_MS } from "../../message/inbound.ts";
 import { messageId } from "../../message/message.ts";
 import { type Store } from "../../ports/store.ts";
 import { importLeads, NOW } from "../samples.ts";
-import { admit, claimed, expandAll, expectLedgerToClose, HOUR_MS, record, running, SENT, sending } from "./world.ts";
+import { admit, claimed, expandAll, expectLedgerToClose, HOUR_MS, record, running, SENT, sending, steer } from "./world.ts";
 
 /** The number of `Lead 0` in the samples. */
 const ANA = "+14155550000";
@@ -63,6 +63,14 @@ export function describeInbound(store: () => Store): void {
           received_at: LATER,
         },
       ]);
+    });
+
+    test("is written down once where several hear it at once", async () => {
+      await addLead(store(), { name: "Ana", phones: [ANA] });
+      const stop = inbound("STOP");
+      const results = await Promise.all([1, 2, 3].map(() => hear(store(), [stop])));
+      const sum = (of: "heard" | "opted_out") => results.reduce((total, result) => total + (result?.[of] ?? 0), 0);
+      expect([sum("heard"), sum("opted_out")]).toEqual([1, 1]);
     });
 
     test("that is known takes back nothing that was said since", async () => {
@@ -191,6 +199,17 @@ function describeConsentByText(store: () => Store): void {
       expect(changed).toMatchObject({ kind: "changed", lead: { consent: STOPPED } });
       await importLeads(store(), [{ external_id: "3", phones: [ANA] }], LATER);
       expect(await consentOf(store(), items[2]?._id ?? "")).toEqual(STOPPED);
+    });
+
+    test("holds for whoever is brought with it at the same moment", async () => {
+      const numbers = [1, 2, 3, 4, 5].map((digit) => `+1415555010${digit}`);
+      for (const phone of numbers) {
+        const [id] = await Promise.all([
+          addLead(store(), { phones: [phone] }),
+          hear(store(), [inbound("STOP", { from: phone })]),
+        ]);
+        expect(await consentOf(store(), id)).toMatchObject({ state: "opted_out", source: "STOP" });
+      }
     });
 
     test("gives way to an agreement that is later, and to a START", async () => {
@@ -335,6 +354,37 @@ function describeAnswers(store: () => Store): void {
         ["SKIPPED", null],
       ]);
       expect(await store().inbound.ofLead(one, 1)).toMatchObject([{ campaign_id: campaign._id, lead_id: one }]);
+    });
+  });
+
+  describe("the reactions to a campaign", () => {
+    const reactionsTo = ({ _id }: Campaign) => store().inbound.reactions(_id);
+
+    test("count each recipient once as having replied and once as having opted out", async () => {
+      const { campaign } = await sending(store(), 4);
+      expect(await reactionsTo(campaign)).toEqual([]);
+      const texts: [number, string][] = [
+        [0, "Thanks!"],
+        [0, "See you"],
+        [1, "STOP"],
+        [1, "STOP"],
+        [2, "When?"],
+        [2, "stop please"],
+        [9, "STOP"],
+      ];
+      const events = texts.map(([lead, text], index) => inbound(text, { from: `+1415555000${lead}`, at: NOW + index }));
+      await hear(store(), events.slice(0, 3));
+      await Promise.all(events.slice(3).map((event) => hear(store(), [event])));
+      expect(await reactionsTo(campaign)).toEqual([{ variant: 0, replied: 3, opted_out: 2 }]);
+    });
+
+    test("go with it", async () => {
+      const { campaign } = await sending(store(), 1);
+      await hear(store(), [inbound("Thanks!")]);
+      expect(await reactionsTo(campaign)).toEqual([{ variant: 0, replied: 1, opted_out: 0 }]);
+      await steer(store(), campaign, "cancel");
+      expect(await store().campaigns.remove(campaign._id)).toEqual({ kind: "removed" });
+      expect(await reactionsTo(campaign)).toEqual([]);
     });
   });
 }

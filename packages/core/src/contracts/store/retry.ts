@@ -156,6 +156,14 @@ export function describeRetry(store: () => Store): void {
     expect(second).toMatchObject({ kind: "retried", counts: [{ messages: 1 }], next: null });
   });
 
+  test("two who want the same at once have each message tried again once", async () => {
+    const { campaign } = await ended(store(), [FAILED, FAILED]);
+    const asked = await Promise.all([1, 2].map(() => retry(store(), campaign, "FAILED", { expected: 2 })));
+    expect(asked.map(({ results: [{ kind }] }) => kind).sort()).toEqual(["changed", "retried"]);
+    expect(await statusesOf(store(), campaign)).toEqual(["PENDING", "PENDING"]);
+    await expectLedgerToClose(store(), campaign);
+  });
+
   test("a count that is not true any more changes nothing", async () => {
     const { campaign } = await ended(store(), [FAILED, FAILED, SENT]);
     const { results, raised } = await retry(store(), campaign, "FAILED", { expected: 3 });

@@ -80,7 +80,7 @@ export function describeScheduling(store: () => Store): void {
         return store().carryOut([{ step, input: { ...input, scheduledFor } }]);
       };
       await schedule(campaign, AT + 1);
-      expect(await startFor(AT)).toEqual({ results: [{ kind: "not_startable" }], raised: [] });
+      expect(await startFor(AT)).toEqual({ results: [{ kind: "not_startable" }], raised: [], outbox_id: null });
       await schedule(campaign, null);
       expect((await startFor(AT + 1)).results).toEqual([{ kind: "not_startable" }]);
       await schedule(campaign, AT);

@@ -30,6 +30,23 @@ export function describeStatuses(store: () => Store): void {
     await expectLedgerToClose(store(), campaign);
   });
 
+  test("several outcomes and receipts of one message in one batch all count, in their order", async () => {
+    const { campaign, messages } = await sending(store(), 1);
+    const [message] = messages;
+    if (message === undefined) throw new Error("One was expected");
+    const { _id, attempt } = message;
+    const uncertain = { kind: "uncertain", code: "no_answer", reason: "Cut" } as const;
+    const outcomes = [uncertain, SENT].map((outcome) => ({ message_id: _id, attempt, outcome }));
+    const recorded = await store().carryOut([{ step: "record", input: { worker: "w1", outcomes, now: NOW } }]);
+    expect(recorded.results).toEqual([{ applied: 2 }]);
+    const folded = await fold(store(), [receipt(message, "FAILED"), receipt(message, "READ", NOW + 2), receipt(message, "DELIVERED")]);
+    expect(folded.results).toMatchObject([{ moved: 2 }]);
+    expect(await store().messages.read(_id)).toMatchObject({ status: "READ", delivered_at: NOW + 2, code: null, settled_at: null });
+    const statuses = (await store().messages.history(_id)).map(({ status }) => status);
+    expect(statuses.toSorted()).toEqual(["DELIVERED", "FAILED", "PENDING", "READ", "SENDING", "SENT", "UNCERTAIN"]);
+    await expectLedgerToClose(store(), campaign);
+  });
+
   test("a late delivery beats a failure, and a late failure does not undo a delivery", async () => {
     const { campaign, messages } = await sending(store(), 2);
     const [first, second] = messages;

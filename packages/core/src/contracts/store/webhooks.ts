@@ -62,8 +62,19 @@ export function describeWebhooks(store: () => Store): void {
 
   test("there are only so many", async () => {
     const webhooks: Webhook[] = [];
-    for (let count = 0; count < MOST_WEBHOOKS; count += 1) webhooks.push(await webhook());
-    expect(await store().webhooks.create({ ...(webhooks[0] as Webhook), _id: newId() })).toEqual({ kind: "full" });
+    for (let count = 1; count < MOST_WEBHOOKS; count += 1) webhooks.push(await webhook());
+    const more = () => store().webhooks.create({ ...(webhooks[0] as Webhook), _id: newId() });
+    const created = await Promise.all([more(), more()]);
+    expect(created.map(({ kind }) => kind).sort()).toEqual(["created", "full"]);
+    expect(await more()).toEqual({ kind: "full" });
+  });
+
+  test("one that is removed while somebody notes activities leaves nothing behind", async () => {
+    const made = await webhook();
+    const noting = [1, 2, 3, 4].map(() => store().activity.note([OPTED_OUT]));
+    const [removed] = await Promise.all([store().webhooks.remove(made._id), ...noting]);
+    expect(removed).toBe(true);
+    expect(await deliveriesOf(made)).toEqual([]);
   });
 
   test("each webhook hears once of each activity that it wants, and the body says what happened", async () => {
@@ -98,6 +109,14 @@ export function describeWebhooks(store: () => Store): void {
     expect(await record(first, OK)).toBeNull();
     expect(await record(second, OK)).toEqual({ status: "DELIVERED", turnedOff: null });
     expect(await claim(NOW + DAY_MS)).toEqual([]);
+  });
+
+  test("what several claim at once is claimed by one of them", async () => {
+    await webhook();
+    await store().activity.note(Array.from({ length: 8 }, () => OPTED_OUT));
+    const claims = await Promise.all([claim(), claim(NOW, { perWebhook: 3 }), claim(NOW, { perWebhook: 3 })]);
+    const ids = claims.flatMap((claimed) => claimed.map(({ _id }) => _id));
+    expect([ids.length, new Set(ids).size]).toEqual([8, 8]);
   });
 
   test("of each webhook only so many are claimed at once, and none of one that is busy", async () => {

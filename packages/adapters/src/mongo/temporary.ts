@@ -1,0 +1,44 @@
+/** Owns databases that live as long as a test, on the server that `MONGODB_URL` names. */
+import { randomBytes } from "node:crypto";
+import type { Store } from "@mini-crm/core/ports/store";
+import { systemClock } from "../system-clock/system-clock.ts";
+import { type MongoDatabase, openMongo } from "./database.ts";
+import { mongoStore } from "./store.ts";
+
+export interface TemporaryMongo {
+  store: Store;
+  database: MongoDatabase;
+  url: string;
+  /** Takes everything out, so that one database does for many tests. */
+  empty: () => Promise<void>;
+  close: () => Promise<void>;
+}
+
+export async function openTemporaryMongo(): Promise<TemporaryMongo> {
+  const url = temporaryUrl();
+  const database = await openMongo(url);
+  const store = mongoStore(database, systemClock());
+  return {
+    store,
+    database,
+    url,
+    async empty() {
+      for (const { collectionName } of await database.db.collections()) {
+        if (collectionName !== "schema") await database.db.collection(collectionName).deleteMany({});
+      }
+    },
+    async close() {
+      await database.db.dropDatabase();
+      await store.close();
+    },
+  };
+}
+
+/** A database of its own on the server. */
+export function temporaryUrl(): string {
+  const server = process.env["MONGODB_URL"];
+  if (server === undefined) throw new Error("MONGODB_URL names no server: run `npm run test:engines`, which starts one.");
+  const url = new URL(server);
+  url.pathname = `/mini_crm_test_${randomBytes(6).toString("hex")}`;
+  return url.href;
+}
