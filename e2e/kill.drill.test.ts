@@ -1,6 +1,7 @@
 /** Proves, with the short form of `minicrm drill`, that whatever dies at whatever moment loses nothing and sends nothing twice. */
 import { randomInt } from "node:crypto";
 import { drillLayout } from "@mini-crm/cli/drill/drill";
+import { ownEngines } from "@mini-crm/runtime/own-engines";
 import { expect, test } from "vitest";
 import { LAYOUTS } from "./system.ts";
 
@@ -11,6 +12,7 @@ test.each(LAYOUTS)("killed, frozen and failed again and again, %s keeps every pr
   const seed = randomInt(2 ** 31);
   const { figures, findings } = await drillLayout({
     layout,
+    engines: ownEngines({}),
     seed,
     kills: KILLS,
     leads: LEADS,

@@ -3,7 +3,18 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-export { call, LAYOUTS, LISTENS, printed, type System, startEntry, startSystem } from "@mini-crm/cli/drill/system";
+export {
+  call,
+  isWorkers,
+  LAYOUTS,
+  type Layout,
+  LISTENS,
+  printed,
+  SEVERAL,
+  type System,
+  startEntry,
+  startSystem,
+} from "@mini-crm/cli/drill/system";
 
 /** A data folder that `remove` takes away. */
 export async function temporaryFolder(): Promise<{ folder: string; remove: () => Promise<void> }> {

@@ -1,6 +1,7 @@
 /** Owns the `minicrm` command: which words it knows. */
 import { doctor } from "./doctor/doctor.ts";
 import { drill } from "./drill/drill.ts";
+import { move } from "./move/move.ts";
 import { start } from "./start.ts";
 
 const [word = "help", ...rest] = process.argv.slice(2);
@@ -16,6 +17,9 @@ const USAGE = `Usage: minicrm <command>
             --seed N       Repeat the accidents of an earlier drill (any)
             --layout WORD  one, two or both: everything in one process, or backend and workers apart (both);
                            several: two backends and three workers
+            MONGODB_URL and KAFKA_BROKERS in the environment (not in .env): on these, in a database and topics of its own
+  move    --from sqlite --to mongodb: copy everything in DATA_DIR to the empty database at MONGODB_URL, and compare; Mini CRM
+          must be stopped. The exit code is 0 where all has arrived, 1 where something differs
   help    Show this text
 `;
 
@@ -29,6 +33,8 @@ if (wantsHelp) {
   process.exitCode = await doctor(rest);
 } else if (word === "drill") {
   process.exitCode = await drill(rest);
+} else if (word === "move") {
+  process.exitCode = await move(rest);
 } else {
   process.stderr.write(`minicrm does not know "${[word, ...rest].join(" ")}".\n\n${USAGE}`);
   process.exitCode = 2;

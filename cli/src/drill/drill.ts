@@ -2,6 +2,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type OwnEngines, ownEngines } from "@mini-crm/runtime/own-engines";
 import { CALM, LAST_RECEIPT_AFTER_MS, type PlanRequest, planAccidents } from "./accidents.ts";
 import { importLeads, newestCampaigns } from "./campaigns.ts";
 import { behave, carryOut, endAccidents, nothingHappened, type Scene, standing, until } from "./carry-out.ts";
@@ -27,19 +28,23 @@ function settingsOf(seed: number, messagesPerMinute: number, folder: string): En
 
 export interface LayoutDrill extends Pick<DrillOptions, "seed" | "kills" | "leads"> {
   layout: Layout;
+  /** What the system runs on: taken away at the end, unless it is of interest. */
+  engines: OwnEngines;
   print(text: string): void;
   /** Ends the drill early: it rejects, and nothing of it stays. */
   signal: AbortSignal;
 }
 
 /** Carries out the drill of one layout and judges it. Whatever comes of it, no process stays; a kept promise leaves no folder. */
-export async function drillLayout({ layout, seed, kills, leads, print, signal: ended }: LayoutDrill): Promise<Proof> {
+export async function drillLayout({ layout, engines, seed, kills, leads, print, signal: ended }: LayoutDrill): Promise<Proof> {
   const folder = await mkdtemp(join(tmpdir(), "mini-crm-drill-"));
   const own = new AbortController();
   const signal = AbortSignal.any([ended, own.signal]);
   const messagesPerMinute = Math.ceil(leads * LIMIT_PER_LEAD);
-  const system = await startSystem(layout, settingsOf(seed, messagesPerMinute, folder)).catch(async (error: unknown) => {
-    await rm(folder, { recursive: true, force: true });
+  const settings = { ...settingsOf(seed, messagesPerMinute, folder), ...engines.settings };
+  const remove = () => Promise.all([rm(folder, { recursive: true, force: true }), engines.remove()]);
+  const system = await startSystem(layout, settings).catch(async (error: unknown) => {
+    await remove();
     throw error;
   });
   // Whatever is asked of them then is refused, and so the drill ends at once.
@@ -54,15 +59,19 @@ export async function drillLayout({ layout, seed, kills, leads, print, signal: e
     const evidence = await readEvidence(system, { leads, messagesPerMinute });
     const judged = judge(evidence);
     const proof = { ...judged, findings: [...judged.findings, await endInOrder(system)] };
-    print(tableOf(`Drill in ${layout}, seed ${seed}`, scene.happened, evidence.departed, proof));
+    print(tableOf(`Drill in ${layout}, on ${engineNames(engines)}, seed ${seed}`, scene.happened, evidence.departed, proof));
     isOfInterest = proof.findings.some(({ violations }) => violations > 0);
     return proof;
   } finally {
     own.abort();
     await system.kill();
     if (isOfInterest && !ended.aborted) await keep(system, folder, print);
-    else await rm(folder, { recursive: true, force: true });
+    else await remove();
   }
+}
+
+function engineNames({ names: { database, eventBus } }: OwnEngines): string {
+  return `${database} and ${eventBus}`;
 }
 
 async function haveAccidents(scene: Scene, request: PlanRequest, print: LayoutDrill["print"]): Promise<void> {
@@ -130,7 +139,8 @@ export async function drill(args: readonly string[]): Promise<number> {
   let broken = 0;
   for (const layout of options.layouts) {
     try {
-      const { findings } = await drillLayout({ ...options, layout, print, signal: interrupted.signal });
+      const engines = ownEngines(process.env);
+      const { findings } = await drillLayout({ ...options, layout, engines, print, signal: interrupted.signal });
       broken += findings.filter(({ violations }) => violations > 0).length;
     } catch (error) {
       if (interrupted.signal.aborted) {

@@ -121,6 +121,18 @@ async function openKafkaBus(kafka: KafkaConfig, deps: Omit<KafkaBusOptions, keyo
   return kafkaBus({ ...accessTo(kafka), partitions, replicas, ...deps });
 }
 
+/** Takes a database and topics away, with all that is in them; what is in SQLite stays. */
+export async function removeEngines({ mongodbUrl, kafka }: Pick<Config, "mongodbUrl" | "kafka">): Promise<void> {
+  if (mongodbUrl !== null) {
+    const { dropMongo } = await import("@mini-crm/adapters/mongo/database");
+    await dropMongo(mongodbUrl);
+  }
+  if (kafka !== null) {
+    const { removeTopics } = await import("@mini-crm/adapters/kafka/bus");
+    await removeTopics({ ...accessTo(kafka), clock: systemClock(), owner: "remover" });
+  }
+}
+
 /** A log that nobody has begun yet. */
 const NO_EVENTS: EnginesToRead["bus"] = { lags: async () => [], deadLetters: async () => [] };
 

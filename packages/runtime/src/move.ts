@@ -13,9 +13,13 @@ export async function moveToMongo(
   onProgress?: OnProgress,
 ): Promise<Moved> {
   if (mongodbUrl === null) {
-    throw new AppError("CONFIGURATION", "MONGODB_URL is not set: it names the database to move to, such as mongodb://127.0.0.1:27017/mini_crm.", {
-      retryable: false,
-    });
+    throw new AppError(
+      "CONFIGURATION",
+      "MONGODB_URL is not set: it names the database to move to, such as mongodb://127.0.0.1:27017/mini_crm.",
+      {
+        retryable: false,
+      },
+    );
   }
   const { moveToMongo: move } = await import("@mini-crm/adapters/move/move");
   return move({ file: databaseFile({ dataDir }), url: mongodbUrl, now: systemClock().now() }, onProgress);

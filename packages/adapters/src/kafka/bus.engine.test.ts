@@ -4,7 +4,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { describeEventBus } from "@mini-crm/core/contracts/event-bus";
 import { draft, startOf } from "@mini-crm/core/contracts/samples";
 import type { TopicEvent } from "@mini-crm/core/event/topics";
-import type { Consumer, EventBus } from "@mini-crm/core/ports/event-bus";
+import type { Batch, Consumer, EventBus } from "@mini-crm/core/ports/event-bus";
 import type { Store } from "@mini-crm/core/ports/store";
 import { Admin, Consumer as KafkaConsumer, Producer, stringDeserializers, stringSerializers } from "@platformatic/kafka";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -104,6 +104,29 @@ test("processes come and go in the middle, and every event is handled: of one ke
     const first = [...new Set(events.map(({ after }) => after))];
     expect(first).toEqual(first.toSorted((a, b) => a - b));
   }
+});
+
+test("partitions that a process lost to another and got back are worked on again", async () => {
+  const seen: string[] = [];
+  const events = (round: string) => Array.from({ length: 40 }, (_, index) => job(`key ${index}`, round));
+  const collect = (by: string) => async (batch: Batch<"campaign.jobs">) => {
+    seen.push(...batch.events.map(({ value }) => `${by} ${value.after}`));
+  };
+  consumeJobs(bus, collect("first"));
+  await bus.publish(events("alone"));
+  await expect.poll(() => seen.length, SOON).toBe(40);
+  const other = await kafka.connect();
+  consumeJobs(other, collect("second"));
+  await expect
+    .poll(async () => {
+      await bus.publish(events("both"));
+      return seen.includes("second both");
+    }, SOON)
+    .toBe(true);
+  await other.close();
+  await expect.poll(() => bus.lag("campaign.jobs", "g"), SOON).toBe(0);
+  await bus.publish(events("alone again"));
+  await expect.poll(() => seen.filter((event) => event === "first alone again").length, SOON).toBe(40);
 });
 
 test("an event waits in one partition, and the others pass", async () => {

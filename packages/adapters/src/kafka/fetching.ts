@@ -1,6 +1,6 @@
 /** Owns the reading of partitions: one open question to each broker, for all partitions there that want more. */
 import { AppError } from "@mini-crm/core/app-error";
-import { ConnectionPool, type Consumer, findErrorBy, ListOffsetTimestamps } from "@platformatic/kafka";
+import { type Consumer, findErrorBy, ListOffsetTimestamps } from "@platformatic/kafka";
 import { type Backoff, waitMs } from "../event-bus/delivery.ts";
 import type { Cluster } from "./cluster.ts";
 import type { PartitionWork } from "./partition-work.ts";
@@ -8,7 +8,7 @@ import { recordsOf } from "./records.ts";
 
 export interface FetchingOptions {
   cluster: Cluster;
-  consumer: Consumer;
+  reader: Consumer;
   topic: string;
   backoff: Backoff;
   /** The partitions that are this process's now. */
@@ -25,16 +25,13 @@ export interface Fetching {
 }
 
 /** How long a broker holds an answer back while there is nothing; a partition that wants more again waits as long at the most. */
-const WAIT_MS = 250;
-const MOST_BYTES = 8_000_000;
-const MOST_BYTES_PER_PARTITION = 1_000_000;
+const HOW_MUCH = { minBytes: 1, maxBytes: 8_000_000, maxWaitTime: 250 };
+const UNKNOWN_EPOCHS = { currentLeaderEpoch: -1, lastFetchedEpoch: -1, partitionMaxBytes: 1_000_000 };
 const TIMEOUT_MS = 6_000;
 
-export function startFetching({ cluster, consumer, topic, backoff, held, onPartitions, onError }: FetchingOptions): Fetching {
+export function startFetching({ cluster, reader, topic, backoff, held, onPartitions, onError }: FetchingOptions): Fetching {
   const { clock } = cluster;
   const closing = new AbortController();
-  // Of its own: a broker answers a connection's questions one after the other, and a fetch would hold up heartbeats and commits.
-  const connectionPool = new ConnectionPool(cluster.client.clientId, cluster.client);
   const asked = new Map<number, Promise<void>>();
   let looking: Promise<void> | null = null;
   let failures = 0;
@@ -45,7 +42,7 @@ export function startFetching({ cluster, consumer, topic, backoff, held, onParti
   /** Asks every broker that is not being asked already. */
   const look = async (): Promise<void> => {
     try {
-      const metadata = await cluster.answer("telling its partitions", TIMEOUT_MS, () => consumer.metadata({ topics: [topic] }));
+      const metadata = await cluster.answer("telling its partitions", TIMEOUT_MS, () => reader.metadata({ topics: [topic] }));
       const known = metadata.topics.get(topic);
       if (known === undefined) throw new Error(`The topic ${topic} is gone`);
       onPartitions(known.partitionsCount);
@@ -73,14 +70,7 @@ export function startFetching({ cluster, consumer, topic, backoff, held, onParti
     const partitions = [...from].map(([{ partition }, fetchOffset]) => ({ ...UNKNOWN_EPOCHS, partition, fetchOffset }));
     try {
       const response = await cluster.answer("fetching events", TIMEOUT_MS, () =>
-        consumer.fetch({
-          node,
-          topics: [{ topicId, partitions }],
-          minBytes: 1,
-          maxBytes: MOST_BYTES,
-          maxWaitTime: WAIT_MS,
-          connectionPool,
-        }),
+        reader.fetch({ ...HOW_MUCH, node, topics: [{ topicId, partitions }] }),
       );
       failures = 0;
       for (const [work, offset] of from) {
@@ -90,13 +80,13 @@ export function startFetching({ cluster, consumer, topic, backoff, held, onParti
     } catch (error) {
       await failed(error);
       if (findErrorBy(causeOf(error), "apiId", "OFFSET_OUT_OF_RANGE"))
-        await jumpToOldest(cluster, consumer, topic, works).catch(onError);
+        await jumpToOldest(cluster, reader, topic, works).catch(onError);
     }
   };
   const failed = async (error: unknown): Promise<void> => {
     if (closing.signal.aborted) return;
     onError(error);
-    consumer.clearMetadata();
+    reader.clearMetadata();
     await clock.sleep(waitMs(backoff, failures), closing.signal);
     failures += 1;
   };
@@ -105,7 +95,7 @@ export function startFetching({ cluster, consumer, topic, backoff, held, onParti
     wake,
     async close() {
       closing.abort();
-      await connectionPool.close().catch(onError);
+      await reader.close(true).catch(onError);
       await looking;
       await Promise.all(asked.values());
     },
@@ -113,11 +103,11 @@ export function startFetching({ cluster, consumer, topic, backoff, held, onParti
 }
 
 /** What a group had still to read is gone from the topic, or the topic was made anew: it goes on with the oldest there is. */
-async function jumpToOldest(cluster: Cluster, consumer: Consumer, topic: string, works: readonly PartitionWork[]): Promise<void> {
+async function jumpToOldest(cluster: Cluster, reader: Consumer, topic: string, works: readonly PartitionWork[]): Promise<void> {
   const [oldest, newest] = await cluster.answer("telling its offsets", TIMEOUT_MS, () =>
     Promise.all([
-      consumer.listOffsets({ topics: [topic], timestamp: ListOffsetTimestamps.EARLIEST }),
-      consumer.listOffsets({ topics: [topic], timestamp: ListOffsetTimestamps.LATEST }),
+      reader.listOffsets({ topics: [topic], timestamp: ListOffsetTimestamps.EARLIEST }),
+      reader.listOffsets({ topics: [topic], timestamp: ListOffsetTimestamps.LATEST }),
     ]),
   );
   for (const work of works) {
@@ -127,8 +117,6 @@ async function jumpToOldest(cluster: Cluster, consumer: Consumer, topic: string,
     if (work.fetchFrom() < first || work.fetchFrom() > end) work.jump(first);
   }
 }
-
-const UNKNOWN_EPOCHS = { currentLeaderEpoch: -1, lastFetchedEpoch: -1, partitionMaxBytes: MOST_BYTES_PER_PARTITION };
 
 function causeOf(error: unknown): Error | null {
   const cause = error instanceof AppError ? error.cause : error;

@@ -30,7 +30,7 @@ const HEARTBEAT_EVERY_MS = 2_000;
 /** How long the group waits for members that are to join again; the answer to that comes only then. */
 const REBALANCE_TIMEOUT_MS = 10_000;
 const JOIN_TIMEOUT_MS = 30_000;
-const LEAVE_TIMEOUT_MS = 5_000;
+const LEAVE_TIMEOUT_MS = 2_000;
 
 export function startMembership(options: MembershipOptions): Membership {
   const { cluster, topic, group, backoff, onAssigned, onError } = options;

@@ -1,4 +1,5 @@
 /** Owns how a group's progress gets to the brokers: one request after the other, each with all that was done meanwhile. */
+import { AppError } from "@mini-crm/core/app-error";
 import { type Consumer, findErrorBy } from "@platformatic/kafka";
 import { type Backoff, waitMs } from "../event-bus/delivery.ts";
 import type { Cluster } from "./cluster.ts";
@@ -20,7 +21,7 @@ export interface OffsetCommitsOptions {
   onError: (error: unknown) => void;
 }
 
-const TIMEOUT_MS = 5_000;
+const TIMEOUT_MS = 3_000;
 
 export function startOffsetCommits({ cluster, consumer, topic, backoff, onError }: OffsetCommitsOptions): OffsetCommits {
   const closing = new AbortController();
@@ -33,10 +34,9 @@ export function startOffsetCommits({ cluster, consumer, topic, backoff, onError 
     try {
       await cluster.answer("committing offsets", TIMEOUT_MS, () => consumer.commit({ offsets }));
     } catch (error) {
-      // The group is being shared out anew: those partitions that stay are committed after that.
-      const isBetweenRounds =
-        error instanceof Error && error.cause instanceof Error && findErrorBy(error.cause, "needsRejoin", true);
-      if (!isBetweenRounds) onError(error);
+      // While the group is being shared out anew, the broker does not answer or refuses: what stays here is committed after that.
+      const cause = error instanceof AppError && error.cause instanceof Error ? error.cause : null;
+      if (consumer.isActive() && findErrorBy(cause, "needsRejoin", true) === null) onError(error);
       return false;
     }
     for (const [partition, offset] of taken) if (pending.get(partition) === offset) pending.delete(partition);

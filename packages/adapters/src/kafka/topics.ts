@@ -46,6 +46,8 @@ export async function createTopics(cluster: Cluster, settings: TopicSettings): P
       await createMissing(admin, settings);
       // A topic that was created a moment ago is not yet known, or not yet led, everywhere.
       await reader.listOffsets({ topics });
+      // On a cluster that no group has used yet, the first that asks for one is told to come back later.
+      await admin.listConsumerGroupOffsets({ groups: [groupName(settings.prefix, "look")] });
     });
   } finally {
     await Promise.allSettled([admin.close(), reader.close(true)]);
@@ -81,4 +83,17 @@ async function createMissing(admin: Admin, { prefix, partitions, replicas }: Top
     1,
     KEPT_FOREVER,
   );
+}
+
+/** Takes every topic of a prefix away, with all that is in it. */
+export async function removeTopics(cluster: Cluster, prefix: string): Promise<void> {
+  const admin = new Admin(cluster.client);
+  try {
+    const own = TOPICS.flatMap((topic) => [topicName(prefix, topic), topicName(prefix, `${topic}.dead`)]);
+    const there = new Set(await admin.listTopics());
+    const topics = own.filter((topic) => there.has(topic));
+    if (topics.length > 0) await cluster.answer("removing its topics", TIMEOUT_MS, () => admin.deleteTopics({ topics }));
+  } finally {
+    await admin.close();
+  }
 }

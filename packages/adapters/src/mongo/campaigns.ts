@@ -15,7 +15,7 @@ export async function createCampaign(tables: Tables, { counts, last_sent_at, ...
 }
 
 export async function readCampaign(tables: Tables, id: string): Promise<Campaign | null> {
-  const [campaign = null] = await find(tables, { _id: id });
+  const [campaign = null] = await readCampaigns(tables, { _id: id });
   return campaign;
 }
 
@@ -27,7 +27,7 @@ export async function writeCampaign(tables: Tables, id: string, fields: Campaign
 export async function changeCampaign(
   tables: Tables,
   ...[id, fields, now]: Parameters<CampaignStore["change"]>
-): Promise<Awaited<ReturnType<CampaignStore["change"]>>> {
+): ReturnType<CampaignStore["change"]> {
   const edit = edited(await readCampaign(tables, id), fields, now);
   if (edit.kind !== "changed") return edit;
   const { name, segment_id, message_template, options, expected, updated_at } = edit.campaign;
@@ -41,15 +41,19 @@ export async function listCampaigns(
 ): Promise<Page<Campaign>> {
   const filter = request.status === null ? {} : { status: request.status };
   const { page, limit } = request;
-  const items = await find(tables, filter, { sort: { _id: -1 }, skip: (page - 1) * limit, limit });
+  const items = await readCampaigns(tables, filter, { sort: { _id: -1 }, skip: (page - 1) * limit, limit });
   return { items, total: await tables.campaign.count(filter) };
 }
 
 export function dueCampaigns(tables: Tables, now: Instant, limit: number): Promise<Campaign[]> {
-  return find(tables, { status: "SCHEDULED", scheduled_at: { $lte: now }, hold: null }, { sort: { scheduled_at: 1 }, limit });
+  return readCampaigns(
+    tables,
+    { status: "SCHEDULED", scheduled_at: { $lte: now }, hold: null },
+    { sort: { scheduled_at: 1 }, limit },
+  );
 }
 
-async function find(
+async function readCampaigns(
   tables: Tables,
   filter: Filter<CampaignDocument>,
   options: Parameters<Tables["campaign"]["find"]>[1] = {},

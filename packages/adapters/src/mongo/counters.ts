@@ -10,8 +10,6 @@ import { ObjectId } from "mongodb";
 import type { CampaignCountDocument } from "./documents.ts";
 import type { Tables } from "./tables.ts";
 
-export { AFTER_ALL_LEADS };
-
 /** Where a message stands, as far as it is counted. */
 export interface Place {
   status: MessageStatus;

@@ -18,15 +18,17 @@ export interface MongoDatabase {
   transaction<T>(work: (tables: Tables) => Promise<T>): Promise<T>;
   /** The same for what touches tens of thousands of documents. */
   bulkTransaction<T>(work: (tables: Tables) => Promise<T>): Promise<T>;
-  /** Rejects within some seconds where the database does not answer. */
+  /** Rejects where the database does not answer: some seconds later, where it hangs. */
   ping(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** How long a person's request may wait for the database, and how long what looks at everything may take. */
-const TIMEOUT_MS = 10_000;
-const SCAN_TIMEOUT_MS = 120_000;
-const PING_TIMEOUT_MS = 2_500;
+/** How long one query may take, and one that looks at everything; then the server ends it. */
+const QUERY_MS = 10_000;
+const SCAN_MS = 120_000;
+/** How long a transaction begins anew where others were faster. */
+const MOST_ANEW_MS = 10_000;
+const BULK_MOST_ANEW_MS = 60_000;
 
 const CONCERNS = { readConcern: { level: "snapshot" }, writeConcern: { w: "majority", journal: true } } as const;
 
@@ -60,6 +62,14 @@ export async function openMongoToRead(url: string): Promise<MongoDatabase | null
   });
 }
 
+/** Takes a database away with all that is in it. */
+export async function dropMongo(url: string): Promise<void> {
+  await openWith(url, async (client, db) => {
+    await db.dropDatabase();
+    await client.close();
+  });
+}
+
 async function openWith<T>(url: string, open: (client: MongoClient, db: Db) => Promise<T>): Promise<T> {
   const client = await connect(url);
   try {
@@ -71,25 +81,32 @@ async function openWith<T>(url: string, open: (client: MongoClient, db: Db) => P
 }
 
 function databaseOn(client: MongoClient, db: Db): MongoDatabase {
-  const once = <T>(work: (tables: Tables) => Promise<T>, timeoutMS: number): Promise<T> =>
-    client.withSession((session) => session.withTransaction(() => work(tablesOn(db, { session })), { ...CONCERNS, timeoutMS }));
+  const once = <T>(work: (tables: Tables) => Promise<T>, mostMs: number): Promise<T> => {
+    const latest = performance.now() + mostMs;
+    return client.withSession((session) =>
+      session.withTransaction(() => {
+        if (performance.now() > latest) throw unavailable("Others are changing the same all the time.", null);
+        return work(tablesOn(db, { session }));
+      }, CONCERNS),
+    );
+  };
   // Where two make the same document, the one that comes second sees it when it begins anew.
-  const transaction = <T>(work: (tables: Tables) => Promise<T>, timeoutMs: number): Promise<T> =>
+  const transaction = <T>(work: (tables: Tables) => Promise<T>, mostMs: number): Promise<T> =>
     told(() =>
-      once(work, timeoutMs).catch((error: unknown) => {
-        if (isDuplicate(error)) return once(work, timeoutMs);
+      once(work, mostMs).catch((error: unknown) => {
+        if (isDuplicate(error)) return once(work, mostMs);
         throw error;
       }),
     );
   return {
     db,
-    read: (work) => told(() => work(tablesOn(db))),
-    scan: (work) => told(() => work(tablesOn(db, { timeoutMs: SCAN_TIMEOUT_MS }))),
-    transaction: (work) => transaction(work, TIMEOUT_MS),
-    bulkTransaction: (work) => transaction(work, SCAN_TIMEOUT_MS),
+    read: (work) => told(() => work(tablesOn(db, { maxTimeMs: QUERY_MS }))),
+    scan: (work) => told(() => work(tablesOn(db, { maxTimeMs: SCAN_MS }))),
+    transaction: (work) => transaction(work, MOST_ANEW_MS),
+    bulkTransaction: (work) => transaction(work, BULK_MOST_ANEW_MS),
     ping: () =>
       told(async () => {
-        await db.command({ ping: 1 }, { timeoutMS: PING_TIMEOUT_MS });
+        await db.command({ ping: 1 });
       }),
     close: () => client.close(),
   };
@@ -106,9 +123,9 @@ async function connect(url: string): Promise<MongoClient> {
       appName: "mini-crm",
       serverSelectionTimeoutMS: 3_000,
       connectTimeoutMS: 3_000,
-      // A server that hangs is noticed by this, whatever may take long then ends.
+      // Its heartbeat tells that a server hangs, within some 8 s: then all that waits for it is ended.
       heartbeatFrequencyMS: 5_000,
-      timeoutMS: TIMEOUT_MS,
+      waitQueueTimeoutMS: 10_000,
       maxPoolSize: 20,
       readConcern: { level: "majority" },
       writeConcern: { w: "majority", journal: true },

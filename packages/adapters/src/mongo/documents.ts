@@ -51,7 +51,7 @@ export interface CampaignDocument extends Omit<Campaign, "counts" | "last_sent_a
 
 /** A part of the leads that a campaign's audience was written down in: those behind the lead `after` up to `up_to`. */
 export interface MessageWindowDocument {
-  /** `campaign_id` and `after`: of two that write one window down, one begins anew. */
+  /** `campaign_id` and `after`. */
   _id: string;
   campaign_id: string;
   after: string;

@@ -83,7 +83,7 @@ async function writeMessages(
     // Whatever index the rule has: no more leads are looked at than the window has.
     { sort: { _id: 1 }, hint: { _id: 1 }, projection: { phones: { $slice: 1 }, "consent.state": 1, shares_phone: 1 } },
   );
-  const codes = await codesOf(tables, campaignId, recipients, after);
+  const codes = await codesOf(tables, campaignId, recipients);
   const messages = recipients.map((recipient, index) => messageTo(campaignId, recipient, codes[index] ?? null, now));
   await tables.message.insert(messages);
   const changes = countChanges(tables);
@@ -106,14 +106,9 @@ function messageTo(campaignId: string, { _id, phones }: Recipient, code: SkipRea
 }
 
 /** Why each of a window's recipients, who are in order, is not written to; null for those who are. */
-async function codesOf(
-  tables: Tables,
-  campaignId: string,
-  recipients: readonly Recipient[],
-  after: string,
-): Promise<(SkipReason | null)[]> {
+async function codesOf(tables: Tables, campaignId: string, recipients: readonly Recipient[]): Promise<(SkipReason | null)[]> {
   const shared = recipients.filter(({ shares_phone }) => shares_phone).flatMap(({ phones }) => phones.slice(0, 1));
-  const taken = await takenAmong(tables, campaignId, [...new Set(shared)], after);
+  const taken = await takenAmong(tables, campaignId, [...new Set(shared)]);
   return recipients.map((recipient) => {
     const because = unreachableBecause(recipient);
     if (because !== null || !recipient.shares_phone) return because;
@@ -128,7 +123,7 @@ async function codesOf(
  * Those of `phones` that a message of an earlier window goes to: of several recipients with one number, only the oldest in the
  * audience is written to. Only marked leads can be among them, whether they have the number still or had it once.
  */
-async function takenAmong(tables: Tables, campaignId: string, phones: readonly string[], after: string): Promise<Set<string>> {
+async function takenAmong(tables: Tables, campaignId: string, phones: readonly string[]): Promise<Set<string>> {
   if (phones.length === 0) return new Set();
   const messagesTo = (leadId: string): Document[] => [
     { $project: { _id: 0, message: { $concat: [campaignId, leadId] } } },
@@ -137,12 +132,9 @@ async function takenAmong(tables: Tables, campaignId: string, phones: readonly s
     { $match: { "message.phone": { $in: phones }, "message.code": { $ne: "opted_out" } } },
     { $group: { _id: "$message.phone" } },
   ];
-  const holders = await tables.lead.aggregate<{ _id: string }>([
-    { $match: { phones: { $in: phones }, _id: { $lte: after } } },
-    ...messagesTo("$_id"),
-  ]);
+  const holders = await tables.lead.aggregate<{ _id: string }>([{ $match: { phones: { $in: phones } } }, ...messagesTo("$_id")]);
   const formerHolders = await tables.former_phone.aggregate<{ _id: string }>([
-    { $match: { phone: { $in: phones }, lead_id: { $lte: after } } },
+    { $match: { phone: { $in: phones } } },
     ...messagesTo("$lead_id"),
   ]);
   return new Set([...holders, ...formerHolders].map(({ _id }) => _id));

@@ -53,12 +53,12 @@ export async function hear(tables: Tables, { texts, now }: Input<"hear">): Promi
     result.opted_out += hearOne(hearing, text);
   }
   await tables.inbound_message.insert(hearing.texts);
-  await noteActivities(tables, hearing.activities);
   await writeLeads(
     tables,
     [...hearing.changedLeads].flatMap((id) => hearing.leadById.get(id) ?? []),
   );
   await writeReactions(tables, hearing);
+  await noteActivities(tables, hearing.activities);
   return { result, raised: [] };
 }
 

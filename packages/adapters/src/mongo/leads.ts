@@ -109,7 +109,9 @@ async function markSharedPhones(tables: Tables, phones: Iterable<string>): Promi
   }
   const sharing = [...holders.values()].filter(({ length }) => length > 1).flat();
   const unmarked = new Set(sharing.filter(({ shares_phone }) => !shares_phone).map(({ _id }) => _id));
-  if (unmarked.size > 0) await tables.lead.update({ _id: { $in: [...unmarked] } }, { $set: { shares_phone: true } });
+  await tables.lead.write(
+    [...unmarked].map((_id) => ({ updateOne: { filter: { _id }, update: { $set: { shares_phone: true } } } })),
+  );
 }
 
 /** Keeps the numbers of a lead that is about to lose them, where others have them too. */

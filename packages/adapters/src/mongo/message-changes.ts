@@ -40,7 +40,7 @@ export function changesOf(tables: Tables, messages: readonly MessageDocument[]):
     get: (id) => known.get(id),
     change(message, fields, event = null) {
       Object.assign(message, fields);
-      const change = changes.get(message._id) ?? { fields, events: [] };
+      const change = changes.get(message._id) ?? { fields: { ...fields }, events: [] };
       Object.assign(change.fields, fields);
       if (event !== null) {
         change.events.push(event);

@@ -3,6 +3,7 @@ import type { Instant } from "@mini-crm/core/instant";
 import { type Message, messageId, parseMessageId } from "@mini-crm/core/message/message";
 import { variantsOf } from "./counters.ts";
 import { messageOf } from "./message-documents.ts";
+import { DUE_INDEX } from "./schema.ts";
 import type { Tables } from "./tables.ts";
 
 export async function readMessage(tables: Tables, id: string): Promise<Message | null> {
@@ -17,8 +18,8 @@ export async function nextDue(
 ): Promise<{ due_at: Instant; code: string; last_due_at: Instant } | null> {
   const waiting = { campaign_id: campaignId, due_at: { $gt: 0 } };
   const projection = { due_at: 1, code: 1 };
-  const next = await tables.message.one(waiting, { sort: { due_at: 1 }, projection });
-  const last = await tables.message.one(waiting, { sort: { due_at: -1 }, projection });
+  const next = await tables.message.one(waiting, { sort: { due_at: 1 }, projection, hint: DUE_INDEX });
+  const last = await tables.message.one(waiting, { sort: { due_at: -1 }, projection, hint: DUE_INDEX });
   if (next === null || last === null) return null;
   return { due_at: next.due_at ?? 0, code: next.code ?? "", last_due_at: last.due_at ?? 0 };
 }

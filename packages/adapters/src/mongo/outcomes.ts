@@ -27,7 +27,9 @@ export async function record(tables: Tables, input: Input<"record">): Promise<St
     endings: await endingsOf(tables, input, messages),
     changes: countChanges(tables),
   };
-  const { applied, raised, sending, unsent } = recordEach(input, (_, tried) => applyOutcome(applying, tried));
+  const { applied, raised, sending, waiting, unsent } = recordEach(input, (_, tried) => applyOutcome(applying, tried));
+  // Whoever ends or completes such a campaign at this moment has not seen that somebody waits again.
+  for (const campaignId of waiting) await lock(tables, campaignLock(campaignId));
   for (const campaignId of sending) applying.changes.sent(campaignId, input.now);
   await messages.write();
   await applying.changes.write();
@@ -104,8 +106,6 @@ export function changeUnsent(
  * looks at any more; and a worker that was frozen may say of messages that were uncertain that they surely did not go out.
  */
 async function looksFor(tables: Tables, campaignId: string, isNews: boolean, now: Instant): Promise<TopicEvent[]> {
-  // Only what nobody waited for can come back to a campaign that completes at this moment.
-  if (isNews) await lock(tables, campaignLock(campaignId));
   const campaign = await readCampaign(tables, campaignId);
   if (campaign === null || campaign.counts.PENDING === 0) return [];
   if (campaign.status === "COMPLETED") await reopen(tables, campaign, now);

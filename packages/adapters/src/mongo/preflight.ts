@@ -60,7 +60,8 @@ async function duplicatesAmong(tables: Tables, frozen: FrozenRun, leads: readonl
   const phones = new Set(sharing.flatMap((lead) => lead.phones.slice(0, 1)));
   if (phones.size === 0) return new Set();
   const firsts = await tables.lead.aggregate<{ _id: string; first: string }>([
-    { $match: { ...inAudience(frozen), phones: { $in: [...phones] }, "consent.state": { $ne: "opted_out" } } },
+    { $match: { phones: { $in: [...phones] } } },
+    { $match: { ...inAudience(frozen), "consent.state": { $ne: "opted_out" } } },
     { $group: { _id: { $arrayElemAt: ["$phones", 0] }, first: { $min: "$_id" } } },
   ]);
   const firstWith = new Map(firsts.map(({ _id, first }) => [_id, first]));

@@ -14,6 +14,7 @@ import { changesOf } from "./message-changes.ts";
 import { changeUnsent } from "./outcomes.ts";
 import { sweepSends } from "./rate.ts";
 import { completeThoseDone } from "./receipts.ts";
+import { DUE_INDEX } from "./schema.ts";
 import type { Tables } from "./tables.ts";
 import { endTests } from "./test-messages.ts";
 
@@ -100,7 +101,7 @@ async function heldBy(tables: Tables, claims: readonly ClaimDocument[], now: Ins
   return [...held.values()];
 }
 
-/** Messages whose time has come, of campaigns that run, are ready again. */
+/** Messages whose time has come, of campaigns that run, are ready again. Only PENDING ones have such a time. */
 async function wakeDue(
   tables: Tables,
   running: readonly string[],
@@ -112,8 +113,8 @@ async function wakeDue(
   for (const campaign_id of running) {
     if (due.length >= limit) break;
     const found = await tables.message.find(
-      { campaign_id, due_at: { $gt: 0, $lte: now }, status: "PENDING" },
-      { limit: limit - due.length, projection: { campaign_id: 1, lead_id: 1, status: 1, code: 1 } },
+      { campaign_id, due_at: { $gt: 0, $lte: now } },
+      { limit: limit - due.length, projection: { campaign_id: 1, lead_id: 1, status: 1, code: 1 }, hint: DUE_INDEX },
     );
     due.push(...found);
   }

@@ -2,17 +2,19 @@
 import type { Campaign } from "@mini-crm/core/campaign/campaign";
 import type { Input, Stepped } from "@mini-crm/core/event/raised";
 import type { Instant } from "@mini-crm/core/instant";
+import { AFTER_ALL_LEADS } from "@mini-crm/core/lead/lead";
 import { eventsOfRetry } from "@mini-crm/core/message/history";
 import { messageId } from "@mini-crm/core/message/message";
 import { countChosen, isChosen, reasonCounts, retryRefusal, sumOf } from "@mini-crm/core/message/retry";
 import type { ReasonCount, RetryChoice, StepResult } from "@mini-crm/core/ports/steps";
 import type { MessageStore } from "@mini-crm/core/ports/store";
 import { readCampaign } from "./campaigns.ts";
-import { AFTER_ALL_LEADS, countChanges, ledgerCounts, windowBehind, windowEnd, windowsWith } from "./counters.ts";
+import { countChanges, ledgerCounts, windowBehind, windowEnd, windowsWith } from "./counters.ts";
 import type { MessageDocument } from "./documents.ts";
 import { pushOf } from "./message-events.ts";
 import { reopen } from "./outcomes.ts";
 import { windowOf } from "./raised.ts";
+import { SETTLED_INDEX } from "./schema.ts";
 import type { Tables } from "./tables.ts";
 
 type Retryable = Awaited<ReturnType<MessageStore["retryable"]>>;
@@ -122,7 +124,7 @@ async function chosenMessages(
         code: { $in: codes },
         settled_at: { $gt: 0 },
       },
-      { sort: { lead_id: 1 }, limit: most - messages.length, projection: WITHOUT_TEXT },
+      { sort: { lead_id: 1 }, limit: most - messages.length, projection: WITHOUT_TEXT, hint: SETTLED_INDEX },
     );
     messages.push(...found);
   }

@@ -14,7 +14,8 @@ const MIGRATIONS: readonly ((db: Db) => Promise<void>)[] = [createAll];
 /** There, whatever else is: only so is a partial index used by a query that asks for no more than that. */
 const THERE = { $gt: 0 };
 
-/** Named where it is meant, because the planner knows nothing of how rare they are. */
+/** These are named where they are meant, because a planner knows nothing of how rare those are that they hold. */
+export const DUE_INDEX = { campaign_id: 1, due_at: 1, code: 1 } as const;
 export const SETTLED_INDEX = { campaign_id: 1, status: 1, lead_id: 1, code: 1 } as const;
 
 const INDEXES: Partial<Record<TableName, IndexDescription[]>> = {
@@ -42,7 +43,7 @@ const INDEXES: Partial<Record<TableName, IndexDescription[]>> = {
   campaign_reaction: [{ key: { campaign_id: 1 } }],
   message_window: [{ key: { campaign_id: 1, after: 1 } }],
   message: [
-    { key: { campaign_id: 1, due_at: 1, code: 1 }, partialFilterExpression: { due_at: THERE } },
+    { key: DUE_INDEX, partialFilterExpression: { due_at: THERE } },
     // The few that are looked for. What is sent and delivered never comes into it.
     { key: SETTLED_INDEX, partialFilterExpression: { settled_at: THERE } },
   ],

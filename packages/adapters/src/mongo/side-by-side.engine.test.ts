@@ -9,26 +9,11 @@ import { admit } from "./admission.ts";
 import { claim } from "./claim.ts";
 import { record } from "./outcomes.ts";
 import { fold } from "./receipts.ts";
-import type { Tables } from "./tables.ts";
 import { openTemporaryMongo } from "./temporary.ts";
 
-const { store, database, empty, close } = await openTemporaryMongo();
+const { store, empty, overtaken, close } = await openTemporaryMongo();
 beforeEach(empty);
 afterAll(close);
-
-/** Carries `late` out in a transaction that has begun before `early` is committed. */
-function overtaken<T>(early: () => Promise<unknown>, late: (tables: Tables) => Promise<T>): Promise<T> {
-  let isFirst = true;
-  return database.transaction(async (tables) => {
-    // From here on it sees this moment.
-    await tables.campaign.count({});
-    if (isFirst) {
-      isFirst = false;
-      await early();
-    }
-    return late(tables);
-  });
-}
 
 async function runningWith(options: Partial<Campaign["options"]>, leads: number, leadsPerWindow = 1_000): Promise<Campaign> {
   if (leads > 0) await importLeads(store, leadInputs(leads));
@@ -58,16 +43,6 @@ function two<T>(list: readonly T[]): [T, T] {
   if (first === undefined || second === undefined) throw new Error("Two were expected");
   return [first, second];
 }
-
-test("nothing is admitted by a transaction that a pause has overtaken", async () => {
-  const campaign = await runningWith({}, 2);
-  const messages = await world.claimed(store, campaign);
-  const { admitted } = await overtaken(
-    () => world.steer(store, campaign, "pause"),
-    (tables) => admit(tables, admission(messages)),
-  );
-  expect(admitted).toEqual([]);
-});
 
 test("two that admit at once keep to the channel's rate together", async () => {
   const campaign = await runningWith({}, 4);
@@ -144,6 +119,16 @@ test("a campaign to which a message comes back while it would complete does not"
   );
   expect(result).toEqual({ moved: 1, completed: [] });
   expect(await store.campaigns.read(campaign._id)).toMatchObject({ status: "RUNNING" });
+});
+
+test("a message that comes back while its campaign is cancelled is cancelled with it", async () => {
+  const { campaign, messages } = await world.sending(store, 2);
+  const [back] = two(messages);
+  await overtaken(
+    () => world.steer(store, campaign, "cancel"),
+    (tables) => record(tables, backTo(back)),
+  );
+  expect(await store.messages.read(back._id)).toMatchObject({ status: "CANCELLED" });
 });
 
 test("a campaign of which a person has messages tried again while it would complete does not", async () => {

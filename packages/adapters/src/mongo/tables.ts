@@ -87,10 +87,14 @@ export const TABLE_NAMES = [
   "schema",
 ] as const satisfies readonly TableName[];
 
-/** The collections of `db`, in `session`'s transaction where there is one; each call takes at most `timeoutMs`, where given. */
-export function tablesOn(db: Db, { session, timeoutMs }: { session?: ClientSession; timeoutMs?: number } = {}): Tables {
-  const tableOf = <N extends TableName>(name: N): Table<TableTypes[N]> =>
-    tableOn(db.collection<TableTypes[N]>(name, timeoutMs === undefined ? {} : { timeoutMS: timeoutMs }), session);
+interface Limits {
+  session?: ClientSession;
+  maxTimeMs?: number;
+}
+
+/** The collections of `db`, in `session`'s transaction where there is one; each query takes at most `maxTimeMs`, where given. */
+export function tablesOn(db: Db, limits: Limits): Tables {
+  const tableOf = <N extends TableName>(name: N): Table<TableTypes[N]> => tableOn(db.collection<TableTypes[N]>(name), limits);
   return {
     lead: tableOf("lead"),
     lead_total: tableOf("lead_total"),
@@ -116,8 +120,11 @@ export function tablesOn(db: Db, { session, timeoutMs }: { session?: ClientSessi
   };
 }
 
-function tableOn<T extends { _id: unknown }>(collection: Collection<T>, session: ClientSession | undefined): Table<T> {
-  const within = session === undefined ? {} : { session };
+function tableOn<T extends { _id: unknown }>(collection: Collection<T>, { session, maxTimeMs }: Limits): Table<T> {
+  const within = {
+    ...(session === undefined ? {} : { session }),
+    ...(maxTimeMs === undefined ? {} : { maxTimeMS: maxTimeMs }),
+  };
   return {
     find: async (filter, options) => (await collection.find(filter, { ...options, ...within }).toArray()) as T[],
     one: async (filter, options) => (await collection.findOne(filter, { ...options, ...within })) as T | null,

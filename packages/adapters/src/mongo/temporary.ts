@@ -4,6 +4,7 @@ import type { Store } from "@mini-crm/core/ports/store";
 import { systemClock } from "../system-clock/system-clock.ts";
 import { type MongoDatabase, openMongo } from "./database.ts";
 import { mongoStore } from "./store.ts";
+import type { Tables } from "./tables.ts";
 
 export interface TemporaryMongo {
   store: Store;
@@ -11,6 +12,8 @@ export interface TemporaryMongo {
   url: string;
   /** Takes everything out, so that one database does for many tests. */
   empty: () => Promise<void>;
+  /** Carries `work` out in a transaction that sees what was before `meanwhile`, unless it begins anew. */
+  overtaken: <T>(meanwhile: () => Promise<unknown>, work: (tables: Tables) => Promise<T>) => Promise<T>;
   close: () => Promise<void>;
 }
 
@@ -26,6 +29,17 @@ export async function openTemporaryMongo(): Promise<TemporaryMongo> {
       for (const { collectionName } of await database.db.collections()) {
         if (collectionName !== "schema") await database.db.collection(collectionName).deleteMany({});
       }
+    },
+    overtaken(meanwhile, work) {
+      let isFirst = true;
+      return database.bulkTransaction(async (tables) => {
+        await tables.campaign.count({});
+        if (isFirst) {
+          isFirst = false;
+          await meanwhile();
+        }
+        return work(tables);
+      });
     },
     async close() {
       await database.db.dropDatabase();

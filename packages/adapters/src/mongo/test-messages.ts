@@ -80,6 +80,6 @@ async function write(tables: Tables, { _id, ...fields }: TestMessage): Promise<v
   await tables.test_message.update({ _id }, { $set: { ...fields, lease_until: null } });
 }
 
-function testOf({ worker, lease_until, ...test }: TestMessageDocument): TestMessage {
-  return test;
+function testOf({ worker, lease_until, ...shown }: TestMessageDocument): TestMessage {
+  return shown;
 }

@@ -31,8 +31,8 @@ export interface Moved {
   deadLetters: number;
 }
 
-/** Hears again and again how many documents of a collection have been written, or read back. */
-export type OnProgress = (doing: "copies" | "compares", name: MovedName, documents: number) => void;
+/** Hears again and again how many documents of a collection have been written, or read back; the move waits for it. */
+export type OnProgress = (doing: "copies" | "compares", name: MovedName, documents: number) => void | Promise<void>;
 
 /** About as many as a message of the protocol holds of the largest leads. */
 const DOCUMENTS_PER_BATCH = 2_000;
@@ -63,7 +63,7 @@ export async function moveToMongo(
   }
 }
 
-export async function copyAll(source: Connection, db: Db, onProgress: OnProgress): Promise<Map<MovedName, Contents>> {
+async function copyAll(source: Connection, db: Db, onProgress: OnProgress): Promise<Map<MovedName, Contents>> {
   const read = new Map<MovedName, Contents>();
   for (const name of MOVED_NAMES) read.set(name, await copy(source, db, name, onProgress));
   return read;
@@ -75,7 +75,7 @@ async function copy(source: Connection, db: Db, name: MovedName, onProgress: OnP
   const write = async (): Promise<void> => {
     await fill(db, name, batch);
     batch = [];
-    onProgress("copies", name, summary.documents);
+    await onProgress("copies", name, summary.documents);
   };
   for (const document of MOVED_DOCUMENTS[name](source)) {
     summary.add(BSON.serialize(document));
@@ -87,7 +87,7 @@ async function copy(source: Connection, db: Db, name: MovedName, onProgress: OnP
 }
 
 /** Reads back what is there, through the index of `_id`. */
-export async function compareAll(
+async function compareAll(
   read: ReadonlyMap<MovedName, Contents>,
   db: Db,
   onProgress: OnProgress,
@@ -97,7 +97,7 @@ export async function compareAll(
     const summary = summing();
     for await (const document of readBack(db, name)) {
       summary.add(document);
-      if (summary.documents % DOCUMENTS_PER_BATCH === 0) onProgress("compares", name, summary.documents);
+      if (summary.documents % DOCUMENTS_PER_BATCH === 0) await onProgress("compares", name, summary.documents);
     }
     const found = summary.contents();
     collections.push({ name, read: contents, found, isSame: isDeepStrictEqual(found, contents) });

@@ -1,8 +1,9 @@
 /** Owns the SQLite file that a move reads: nobody else has it open meanwhile, and nothing of what it holds is changed. */
 import { existsSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
 import { AppError } from "@mini-crm/core/app-error";
 import type { Instant } from "@mini-crm/core/instant";
-import { type Connection, number, openConnection } from "../sqlite/connection.ts";
+import { type Connection, connectionOn, number, openConnection } from "../sqlite/connection.ts";
 import { processVerbs } from "../sqlite/processes.ts";
 import { foreignVersion } from "../sqlite/schema.ts";
 
@@ -15,14 +16,14 @@ const OTHERS_CLOSE_WITHIN_MS = 2_000;
 export function openSource(file: string, now: Instant): Connection {
   if (!existsSync(file)) throw refusal(`There is no ${file}: DATA_DIR names the folder with what is to be moved.`);
   refuseUnfit(file, now);
-  const connection = openConnection(file, "alone");
-  // Large sorts go to the disk, and the file's pages are not counted as this process's memory.
-  connection.db.exec(`PRAGMA busy_timeout = ${OTHERS_CLOSE_WITHIN_MS}; PRAGMA temp_store = DEFAULT; PRAGMA mmap_size = 0`);
+  const db = new DatabaseSync(file, { timeout: OTHERS_CLOSE_WITHIN_MS });
   try {
-    connection.get("SELECT count(*) AS tables FROM sqlite_master");
-    return connection;
+    // Set before anything is read, it keeps everybody else from reading and writing until this connection closes.
+    db.exec("PRAGMA locking_mode = EXCLUSIVE");
+    db.prepare("SELECT count(*) FROM sqlite_master").get();
+    return connectionOn(db);
   } catch (error) {
-    connection.close();
+    db.close();
     if (!isBusy(error)) throw error;
     throw refusal(`Somebody else has ${file} open: stop the backend and the workers, and whoever else looks into it.`);
   }

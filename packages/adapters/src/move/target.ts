@@ -8,8 +8,6 @@ import type { MovedName } from "./moved-documents.ts";
 
 export const MOVED_NAMES = TABLE_NAMES.filter((name) => name !== "schema");
 
-/** How long one batch may take to be written or read. */
-const BATCH_TIMEOUT_MS = 60_000;
 const DOCUMENTS_READ_AT_ONCE = 2_000;
 
 /**
@@ -48,21 +46,12 @@ function inUse(why: string): AppError {
 /** Writes documents that are not there yet, with `_id` as their first field. */
 export async function fill(db: Db, name: MovedName, documents: readonly object[]): Promise<void> {
   if (documents.length === 0) return;
-  await db.collection(name).insertMany(documents, { ordered: false, timeoutMS: BATCH_TIMEOUT_MS });
+  await db.collection(name).insertMany(documents, { ordered: false });
 }
 
 /** Every document of a collection as it is stored, in BSON and in the order of `_id`. */
 export async function* readBack(db: Db, name: MovedName): AsyncIterable<Uint8Array> {
-  const documents = db.collection(name).find(
-    {},
-    {
-      sort: { _id: 1 },
-      raw: true,
-      batchSize: DOCUMENTS_READ_AT_ONCE,
-      timeoutMode: "iteration",
-      timeoutMS: BATCH_TIMEOUT_MS,
-    },
-  );
+  const documents = db.collection(name).find({}, { sort: { _id: 1 }, raw: true, batchSize: DOCUMENTS_READ_AT_ONCE });
   for await (const document of documents) {
     const bytes: unknown = document;
     if (!(bytes instanceof Uint8Array)) throw new TypeError("The driver gave a document that is not raw");

@@ -31,13 +31,9 @@ export type Durability = "now" | "soon";
 /** How many prepared statements a connection keeps; rules bring ever new SQL, so the oldest go. */
 const KEPT_STATEMENTS = 256;
 
-/**
- * Opens `file` (`:memory:` for one that dies with the connection). `alone` means that nobody else can read or write meanwhile: the
- * first question waits for everybody else to close it.
- */
-export function openConnection(file: string, access: "read-write" | "read-only" | "alone"): Connection {
+/** Opens `file` (`:memory:` for one that dies with the connection). */
+export function openConnection(file: string, access: "read-write" | "read-only"): Connection {
   const db = new DatabaseSync(file, { readOnly: access === "read-only" });
-  if (access === "alone") db.exec("PRAGMA locking_mode = EXCLUSIVE");
   db.exec("PRAGMA busy_timeout = 10000; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 1073741824");
   if (access === "read-write") {
     // An import touches every index everywhere: at a million leads, what does not fit into the cache halves its speed.
@@ -46,6 +42,11 @@ export function openConnection(file: string, access: "read-write" | "read-only" 
     );
   }
   registerRuleFunctions(db);
+  return connectionOn(db);
+}
+
+/** The connection that `db` is, however it was opened. */
+export function connectionOn(db: DatabaseSync): Connection {
   const statements = new Map<string, StatementSync>();
 
   const prepare = (sql: string): StatementSync => {

@@ -8,8 +8,6 @@ import { hasLeft, type MessageStatus, messageId } from "@mini-crm/core/message/m
 import type { LedgerCount } from "@mini-crm/core/ports/store";
 import { type Connection, number, type Row, text, textOrNull } from "./connection.ts";
 
-export { AFTER_ALL_LEADS };
-
 /** Where a message stands, as far as it is counted. */
 export interface Place {
   status: MessageStatus;

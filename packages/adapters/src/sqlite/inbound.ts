@@ -187,7 +187,7 @@ function countReaction(connection: Connection, { campaign_id, lead_id }: Message
 }
 
 /** The reactions to a campaign by variant, in their order; variants without any are left out. */
-export function reactionsOf(connection: Connection, campaignId: string): VariantReactions[] {
+function reactionsOf(connection: Connection, campaignId: string): VariantReactions[] {
   return connection
     .all(
       `SELECT variant, coalesce(sum(messages) FILTER (WHERE reaction = 'replied'), 0) AS replied,

@@ -2,11 +2,11 @@
 import type { FrozenRun } from "@mini-crm/core/campaign/campaign";
 import type { Preflight } from "@mini-crm/core/campaign/preflight";
 import { markRemoved, type SurveyedLead } from "@mini-crm/core/campaign/survey";
+import { AFTER_ALL_LEADS } from "@mini-crm/core/lead/lead";
 import type { PreflightStore } from "@mini-crm/core/ports/store";
 import { cappedAmong } from "./admission.ts";
 import { inAudience, lastLeadOf, UNREACHABLE, UNREACHABLE_BECAUSE } from "./audience.ts";
 import { type Connection, number, text } from "./connection.ts";
-import { AFTER_ALL_LEADS } from "./counters.ts";
 import { leadAsJson } from "./lead-rows.ts";
 
 type WindowRequest = Parameters<PreflightStore["window"]>[0];

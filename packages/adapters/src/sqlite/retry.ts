@@ -2,6 +2,7 @@
 import type { Campaign } from "@mini-crm/core/campaign/campaign";
 import type { Input, Stepped } from "@mini-crm/core/event/raised";
 import type { Instant } from "@mini-crm/core/instant";
+import { AFTER_ALL_LEADS } from "@mini-crm/core/lead/lead";
 import { eventsOfRetry } from "@mini-crm/core/message/history";
 import type { Message } from "@mini-crm/core/message/message";
 import { countChosen, isChosen, reasonCounts, retryRefusal, sumOf } from "@mini-crm/core/message/retry";
@@ -9,7 +10,7 @@ import type { ReasonCount, RetryChoice, StepResult } from "@mini-crm/core/ports/
 import type { MessageStore } from "@mini-crm/core/ports/store";
 import { readCampaign } from "./campaigns.ts";
 import { type Connection, text } from "./connection.ts";
-import { AFTER_ALL_LEADS, countChanges, ledgerCounts, windowBehind, windowEnd } from "./counters.ts";
+import { countChanges, ledgerCounts, windowBehind, windowEnd } from "./counters.ts";
 import { noteMessageEvent } from "./message-events.ts";
 import { messageOf } from "./message-rows.ts";
 import { reopen } from "./outcomes.ts";

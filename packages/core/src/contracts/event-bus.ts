@@ -17,7 +17,7 @@ export interface BusUnderTest {
 type Jobs = Consumer<"campaign.jobs">;
 
 /** Joining a group of consumers takes seconds on some engines. */
-const expectSoon = <T>(look: () => T) => expect.poll(look, { timeout: 15_000 });
+const SOON = { timeout: 15_000 };
 
 export function describeEventBus(engine: string, open: () => Promise<BusUnderTest>): void {
   describe(`the event bus on ${engine}`, () => {
@@ -72,12 +72,12 @@ function describeDelivery(consume: Consume, under: () => BusUnderTest, bus: () =
     await bus().publish(jobs(20));
     consume(handler);
     await bus().publish(jobs(20).map((event) => job(event.key, String(Number(event.value.after) + 20))));
-    await expectSoon(() => seen.length).toBe(40);
+    await expect.poll(() => seen.length, SOON).toBe(40);
     for (const key of new Set(seen.map(({ campaign_id }) => campaign_id))) {
       const order = seen.filter(({ campaign_id }) => campaign_id === key).map(({ after }) => Number(after));
       expect(order).toEqual(order.toSorted((a, b) => a - b));
     }
-    await expectSoon(() => bus().lag("campaign.jobs", "g")).toBe(0);
+    await expect.poll(() => bus().lag("campaign.jobs", "g"), SOON).toBe(0);
     expect(seen).toHaveLength(40);
   });
 
@@ -85,7 +85,7 @@ function describeDelivery(consume: Consume, under: () => BusUnderTest, bus: () =
     const sizes: number[] = [];
     await bus().publish(jobs(50, 1));
     consume(async ({ events }) => void sizes.push(events.length), { batchSize: 8 });
-    await expectSoon(() => sizes.reduce((sum, size) => sum + size, 0)).toBe(50);
+    await expect.poll(() => sizes.reduce((sum, size) => sum + size, 0), SOON).toBe(50);
     expect(Math.max(...sizes)).toBeLessThanOrEqual(8);
   });
 
@@ -94,7 +94,7 @@ function describeDelivery(consume: Consume, under: () => BusUnderTest, bus: () =
     consume(first.handler, { group: "first" });
     consume(second.handler, { group: "second" });
     await bus().publish(jobs(10));
-    await expectSoon(() => [first.seen.length, second.seen.length]).toEqual([10, 10]);
+    await expect.poll(() => [first.seen.length, second.seen.length], SOON).toEqual([10, 10]);
   });
 
   test("processes of one group share the events, and what one publishes wakes the other", async () => {
@@ -104,8 +104,8 @@ function describeDelivery(consume: Consume, under: () => BusUnderTest, bus: () =
     consume(here.handler);
     consume(there.handler, { on: other });
     await other.publish(jobs(100, 40));
-    await expectSoon(() => here.seen.length + there.seen.length).toBe(100);
-    await expectSoon(() => bus().lag("campaign.jobs", "g")).toBe(0);
+    await expect.poll(() => here.seen.length + there.seen.length, SOON).toBe(100);
+    await expect.poll(() => bus().lag("campaign.jobs", "g"), SOON).toBe(0);
     expect(new Set([...here.seen, ...there.seen].map(({ after }) => after)).size).toBe(100);
   });
 
@@ -116,13 +116,13 @@ function describeDelivery(consume: Consume, under: () => BusUnderTest, bus: () =
       await first.handler(batch);
       void stopped.close();
     });
-    await expectSoon(() => first.seen.length).toBeGreaterThan(0);
+    await expect.poll(() => first.seen.length, SOON).toBeGreaterThan(0);
     await stopped.close();
     const left = await bus().lag("campaign.jobs", "g");
     expect(left).toBe(30 - first.seen.length);
     const second = collector();
     consume(second.handler, { on: await under().connect() });
-    await expectSoon(() => second.seen.length).toBe(left);
+    await expect.poll(() => second.seen.length, SOON).toBe(left);
     expect(new Set([...first.seen, ...second.seen].map(({ after }) => after)).size).toBe(30);
   });
 
@@ -165,7 +165,7 @@ function describeDelivery(consume: Consume, under: () => BusUnderTest, bus: () =
         expect(started.kind).toBe("started");
       },
     });
-    await expectSoon(() => seen).toEqual([{ version: 1, campaign_id: campaign._id, after: null }]);
+    await expect.poll(() => seen, SOON).toEqual([{ version: 1, campaign_id: campaign._id, after: null }]);
     expect(await under().store.campaigns.read(campaign._id)).toMatchObject({ status: "RUNNING" });
     expect(await bus().lag("message.statuses", "starter")).toBe(0);
   });
@@ -176,7 +176,7 @@ function describeDelivery(consume: Consume, under: () => BusUnderTest, bus: () =
     const { seen, handler } = collector();
     consume(handler);
     expect(await bus().commit([startOf(campaign)])).toEqual([{ kind: "started" }]);
-    await expectSoon(() => seen.length).toBe(1);
+    await expect.poll(() => seen.length, SOON).toBe(1);
   });
 }
 
@@ -195,7 +195,7 @@ function describeFailure(consume: Consume, bus: () => EventBus): void {
       },
       { batchSize: 1 },
     );
-    await expectSoon(() => seen.map(({ after }) => after)).toEqual(["1", "2"]);
+    await expect.poll(() => seen.map(({ after }) => after), SOON).toEqual(["1", "2"]);
     expect(failures).toBe(0);
     expect(await bus().deadLetters("campaign.jobs", 10)).toEqual([]);
   });
@@ -207,11 +207,11 @@ function describeFailure(consume: Consume, bus: () => EventBus): void {
       if (batch.events.some(({ value }) => value.after === "poison")) throw new Error("cannot be digested");
       await handler(batch);
     });
-    await expectSoon(() => seen.map(({ after }) => after)).toEqual(["1", "3"]);
-    await expectSoon(() => bus().deadLetters("campaign.jobs", 10)).toEqual([
-      { key: "a", value: { version: 1, campaign_id: "a", after: "poison" }, reason: "cannot be digested" },
-    ]);
-    await expectSoon(() => bus().lag("campaign.jobs", "g")).toBe(0);
+    await expect.poll(() => seen.map(({ after }) => after), SOON).toEqual(["1", "3"]);
+    await expect
+      .poll(() => bus().deadLetters("campaign.jobs", 10), SOON)
+      .toEqual([{ key: "a", value: { version: 1, campaign_id: "a", after: "poison" }, reason: "cannot be digested" }]);
+    await expect.poll(() => bus().lag("campaign.jobs", "g"), SOON).toBe(0);
   });
 
   test("an outage of the surroundings is waited out: no event becomes a dead letter", async () => {
@@ -225,7 +225,7 @@ function describeFailure(consume: Consume, bus: () => EventBus): void {
       }
       await handler(batch);
     });
-    await expectSoon(() => seen.length).toBe(1);
+    await expect.poll(() => seen.length, SOON).toBe(1);
     expect(await bus().deadLetters("campaign.jobs", 10)).toEqual([]);
   });
 }

@@ -9,6 +9,8 @@ export interface Recorded {
   raised: TopicEvent[];
   /** Campaigns of which something was sent. */
   sending: Set<string>;
+  /** Campaigns of which somebody waits again. */
+  waiting: Set<string>;
   /** Campaigns of which somebody who was being sent to waits again or is skipped; true where nobody knew of them. */
   unsent: Map<string, boolean>;
 }
@@ -18,13 +20,14 @@ export function recordEach(
   { outcomes, now }: Input<"record">,
   apply: (key: MessageKey, tried: AttemptOutcome) => { from: MessageStatus; to: MessageStatus } | null,
 ): Recorded {
-  const recorded: Recorded = { applied: 0, raised: [], sending: new Set(), unsent: new Map() };
-  const { sending, unsent, raised } = recorded;
+  const recorded: Recorded = { applied: 0, raised: [], sending: new Set(), waiting: new Set(), unsent: new Map() };
+  const { sending, waiting, unsent, raised } = recorded;
   for (const tried of outcomes) {
     const key = parseMessageId(tried.message_id);
     const moved = key === null ? null : apply(key, tried);
     if (key === null || moved === null) continue;
     if (tried.outcome.kind === "sent") sending.add(key.campaignId);
+    if (moved.to === "PENDING") waiting.add(key.campaignId);
     if (moved.to === "PENDING" || moved.to === "SKIPPED") {
       unsent.set(key.campaignId, moved.from === "UNCERTAIN" || (unsent.get(key.campaignId) ?? false));
     }

@@ -5,11 +5,15 @@ import type { Step, StepResults } from "./steps.ts";
 /** A bounded batch of one topic's events, in their order, handed to a consumer. */
 export interface Batch<T extends Topic> {
   events: readonly { key: string; value: TopicValues[T] }[];
-  /** Aborts when the consumer closes: a handler that waits gives up by throwing, and the batch comes again later. */
+  /**
+   * Aborts when the consumer closes or another process takes over: a handler that waits gives up by throwing, and the batch comes
+   * again later.
+   */
   signal: AbortSignal;
   /**
    * Carries out `steps` in the store, publishes what they raise, and marks the batch as done. In one transaction where store
-   * and bus share a database; elsewhere in this order, so that a crash in between only repeats. Call it once, at the end.
+   * and bus share a database; elsewhere in this order, so that a crash in between only repeats, and what cannot be published yet
+   * stays in the store's outbox until it can be. Call it once, at the end.
    */
   commit<const S extends readonly Step[]>(steps: S): Promise<StepResults<S>>;
 }

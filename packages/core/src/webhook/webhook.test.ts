@@ -61,7 +61,7 @@ describe("what is written down of a try", () => {
 
   test("is its entry in the log, of which only the last are kept, and the time of the next", () => {
     const old = { at: 1, duration_ms: 1, status: null, reason: "r", answer: null };
-    const known = { attempts: Array<typeof old>(KEPT_ATTEMPTS).fill(old) };
+    const known = { attempts: Array.from({ length: KEPT_ATTEMPTS }, () => ({ ...old })) };
     const { delivery, failing_since } = afterAttempt(known, { enabled: true, failing_since: null }, tried);
     expect(delivery).toMatchObject({ status: "PENDING", due_at: 5_010 });
     expect(delivery.attempts).toHaveLength(KEPT_ATTEMPTS);

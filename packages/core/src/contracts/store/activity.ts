@@ -26,14 +26,18 @@ export function describeActivity(store: () => Store): void {
   });
 
   test("several who note at once leave no gap, and nobody reads a number before the ones below it", async () => {
-    const noted = Promise.all(
-      [1, 2, 3, 4, 5, 6].map((accepted) => store().activity.note([imported(accepted), imported(accepted)])),
-    );
+    let isOver = false;
+    const noting = [1, 2, 3, 4, 5, 6].map((accepted) => store().activity.note([imported(accepted), imported(accepted)]));
+    const noted = Promise.all(noting).finally(() => {
+      isOver = true;
+    });
     const seen: number[] = [];
-    while (seen.length < 12) {
+    const readOn = async () => {
       for (const { seq } of await store().activity.after(seen.at(-1) ?? 0, 100)) seen.push(seq);
-    }
+    };
+    while (!isOver) await readOn();
     await noted;
+    await readOn();
     expect(seen).toEqual(Array.from({ length: 12 }, (_, index) => index + 1));
   });
 

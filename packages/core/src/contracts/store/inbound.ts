@@ -363,7 +363,7 @@ function describeAnswers(store: () => Store): void {
     test("count each recipient once as having replied and once as having opted out", async () => {
       const { campaign } = await sending(store(), 4);
       expect(await reactionsTo(campaign)).toEqual([]);
-      const texts: [number, string][] = [
+      const written: [number, string][] = [
         [0, "Thanks!"],
         [0, "See you"],
         [1, "STOP"],
@@ -372,7 +372,7 @@ function describeAnswers(store: () => Store): void {
         [2, "stop please"],
         [9, "STOP"],
       ];
-      const events = texts.map(([lead, text], index) => inbound(text, { from: `+1415555000${lead}`, at: NOW + index }));
+      const events = written.map(([lead, text], index) => inbound(text, { from: `+1415555000${lead}`, at: NOW + index }));
       await hear(store(), events.slice(0, 3));
       await Promise.all(events.slice(3).map((event) => hear(store(), [event])));
       expect(await reactionsTo(campaign)).toEqual([{ variant: 0, replied: 3, opted_out: 2 }]);

@@ -35,6 +35,13 @@ export function describeLeads(store: () => Store): void {
     expect(await importLeads(store(), [{ external_id: "1", name: "Ann" }])).toMatchObject({ inserted: 0, modified: 1 });
   });
 
+  test("of several imports at the same moment, one inserts each person and the others know them", async () => {
+    const imports = await Promise.all([1, 2, 3].map(() => importLeads(store(), leadInputs(20))));
+    expect(imports.map(({ inserted }) => inserted).toSorted((a, b) => a - b)).toEqual([0, 0, 20]);
+    expect((await list(store(), {})).items).toHaveLength(20);
+    expect((await list(store(), {})).total).toBe(20);
+  });
+
   test("a lead is read back as it was given, changed field by field, and removed", async () => {
     const { kind, lead } = await store().leads.add(
       {

@@ -39,9 +39,18 @@ export function describeStatuses(store: () => Store): void {
     const outcomes = [uncertain, SENT].map((outcome) => ({ message_id: _id, attempt, outcome }));
     const recorded = await store().carryOut([{ step: "record", input: { worker: "w1", outcomes, now: NOW } }]);
     expect(recorded.results).toEqual([{ applied: 2 }]);
-    const folded = await fold(store(), [receipt(message, "FAILED"), receipt(message, "READ", NOW + 2), receipt(message, "DELIVERED")]);
+    const folded = await fold(store(), [
+      receipt(message, "FAILED"),
+      receipt(message, "READ", NOW + 2),
+      receipt(message, "DELIVERED"),
+    ]);
     expect(folded.results).toMatchObject([{ moved: 2 }]);
-    expect(await store().messages.read(_id)).toMatchObject({ status: "READ", delivered_at: NOW + 2, code: null, settled_at: null });
+    expect(await store().messages.read(_id)).toMatchObject({
+      status: "READ",
+      delivered_at: NOW + 2,
+      code: null,
+      settled_at: null,
+    });
     const statuses = (await store().messages.history(_id)).map(({ status }) => status);
     expect(statuses.toSorted()).toEqual(["DELIVERED", "FAILED", "PENDING", "READ", "SENDING", "SENT", "UNCERTAIN"]);
     await expectLedgerToClose(store(), campaign);
