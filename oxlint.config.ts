@@ -112,7 +112,7 @@ export default defineConfig({
       },
     },
     {
-      files: ["packages/runtime/**", "packages/adapters/**/*.test.ts", "e2e/**", "bench/**", "scripts/**"],
+      files: ["packages/runtime/**", "packages/adapters/**/{*.test,temporary}.ts", "e2e/**", "bench/**", "scripts/**"],
       rules: { "no-restricted-properties": "off" },
     },
     { files: tests, rules: { "max-lines-per-function": "off" } },

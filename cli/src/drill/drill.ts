@@ -139,7 +139,7 @@ export async function drill(args: readonly string[]): Promise<number> {
   let broken = 0;
   for (const layout of options.layouts) {
     try {
-      const engines = ownEngines(process.env);
+      const engines = ownEngines();
       const { findings } = await drillLayout({ ...options, layout, engines, print, signal: interrupted.signal });
       broken += findings.filter(({ violations }) => violations > 0).length;
     } catch (error) {

@@ -17,7 +17,7 @@ export interface OwnEngines {
 const ACCESS = ["MONGODB_URL", "KAFKA_BROKERS", "KAFKA_SSL", "KAFKA_USERNAME", "KAFKA_PASSWORD", "KAFKA_SASL_MECHANISM"] as const;
 
 /** Names a database and topics that nobody else has, on the servers in `env`; they come into being when they are used. */
-export function ownEngines(env: Readonly<Record<string, string | undefined>>): OwnEngines {
+export function ownEngines(env: Readonly<Record<string, string | undefined>> = process.env): OwnEngines {
   const name = `mini_crm_own_${randomBytes(6).toString("hex")}`;
   const settings: Record<string, string> = {};
   for (const setting of ACCESS) {

@@ -9,7 +9,6 @@ import type {
   FindOptions,
   OptionalUnlessRequiredId,
   UpdateFilter,
-  WithoutId,
 } from "mongodb";
 import type * as Documents from "./documents.ts";
 
@@ -140,7 +139,7 @@ function tableOn<T extends { _id: unknown }>(collection: Collection<T>, { sessio
       await collection.updateOne(filter, change, { upsert: true, ...within });
     },
     async put(document) {
-      await collection.replaceOne({ _id: document._id } as Filter<T>, document as WithoutId<T>, { upsert: true, ...within });
+      await collection.replaceOne({ _id: document._id } as Filter<T>, document, { upsert: true, ...within });
     },
     change: async (filter, change) =>
       (await collection.findOneAndUpdate(filter, change, { returnDocument: "after", ...within })) as T | null,
