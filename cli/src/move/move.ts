@@ -15,11 +15,11 @@ export async function move(args: readonly string[]): Promise<number> {
   if (problem !== null) return cannotMove(problem);
   try {
     const settings = readSettings();
-    const moved = await moveToMongo(settings, process.stderr.isTTY ? showProgress : () => {});
+    const moved = await moveToMongo(settings, process.stderr.isTTY ? showProgress : () => {}).finally(clearProgress);
     process.stdout.write(reportOf(moved, settings));
     return moved.collections.every(({ isSame }) => isSame) ? MOVED : DIFFERENT;
   } catch (error) {
-    return cannotMove(`Nothing was moved: ${error instanceof Error ? error.message : String(error)}`);
+    return cannotMove(`The move was not carried out: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
@@ -40,7 +40,13 @@ function cannotMove(why: string): number {
   return CANNOT_MOVE;
 }
 
+const CLEAR_LINE = "\r\u001B[K";
+
 /** One line that changes. */
 const showProgress: OnProgress = (doing, name, documents) => {
-  process.stderr.write(`\r\u001B[K${doing} ${name}: ${documents.toLocaleString("en")}`);
+  process.stderr.write(`${CLEAR_LINE}${doing} ${name}: ${documents.toLocaleString("en")}`);
 };
+
+function clearProgress(): void {
+  if (process.stderr.isTTY) process.stderr.write(CLEAR_LINE);
+}

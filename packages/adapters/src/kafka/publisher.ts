@@ -1,5 +1,5 @@
 /** Owns the way of events to the brokers: one request after the other, each with all that has been waiting meanwhile. */
-import { Producer, stringSerializers } from "@platformatic/kafka";
+import { compatibilityPartitioner, Producer, stringSerializers } from "@platformatic/kafka";
 import type { Cluster } from "./cluster.ts";
 
 export interface OutgoingRecord {
@@ -40,6 +40,8 @@ export function createPublisher(cluster: Cluster): Publisher {
       retryDelay: 200,
       idempotent: true,
       serializers: stringSerializers,
+      // As every other client does by default: the same key goes to the same partition, whoever publishes.
+      partitioner: compatibilityPartitioner,
     });
     const to = producer;
     try {

@@ -30,7 +30,7 @@ const SCAN_MS = 120_000;
 const MOST_ANEW_MS = 10_000;
 const BULK_MOST_ANEW_MS = 60_000;
 
-const CONCERNS = { readConcern: { level: "snapshot" }, writeConcern: { w: "majority", journal: true } } as const;
+const CONCERNS = { readConcern: { level: "snapshot" }, writeConcern: { w: "majority", journal: true, wtimeoutMS: 10_000 } } as const;
 
 /** The name of the database where the URL has none. */
 const DEFAULT_NAME = "mini_crm";
@@ -126,9 +126,11 @@ async function connect(url: string): Promise<MongoClient> {
       // Its heartbeat tells that a server hangs, within some 8 s: then all that waits for it is ended.
       heartbeatFrequencyMS: 5_000,
       waitQueueTimeoutMS: 10_000,
+      // The last resort, where a server answers its heartbeat and nothing else.
+      socketTimeoutMS: SCAN_MS + 10_000,
       maxPoolSize: 20,
       readConcern: { level: "majority" },
-      writeConcern: { w: "majority", journal: true },
+      writeConcern: CONCERNS.writeConcern,
       readPreference: "primary",
       retryReads: true,
       retryWrites: true,

@@ -107,7 +107,13 @@ describe("what was moved", () => {
 
   test("is recognised by what comes: leads, texts that were heard, answers, numbers of activities", async () => {
     const { latest } = await source.store.activity.range();
-    const leads = await source.store.leads.list({ page: 1, limit: 1, rule: null, sort: { by: "name", direction: "asc" }, now: NOW });
+    const leads = await source.store.leads.list({
+      page: 1,
+      limit: 1,
+      rule: null,
+      sort: { by: "name", direction: "asc" },
+      now: NOW,
+    });
     await moveStopped();
     const store = await openMoved();
     expect(await importLeads(store, [{ external_id: "x-1" }, { phones: ["+14155550003"] }])).toMatchObject({ inserted: 0 });
@@ -152,7 +158,9 @@ describe("a move", () => {
   test("that died in the middle is done again; until then nobody can use what it left", async () => {
     await moveStopped();
     // As a process that is killed leaves it.
-    await db().collection<{ _id: string }>("schema").updateOne({ _id: "move" }, { $set: { state: "unfinished" } });
+    await db()
+      .collection<{ _id: string }>("schema")
+      .updateOne({ _id: "move" }, { $set: { state: "unfinished" } });
     await db().collection("lead").deleteMany({ phones: "+14155550003" });
     await expect(openMongo(url)).rejects.toThrow("has not come to its end");
     await expect(openMongoToRead(url)).rejects.toThrow("has not come to its end");
@@ -163,7 +171,10 @@ describe("a move", () => {
   test("finds a document that is not what was copied, by name, and the target stays closed", async () => {
     await source.database.close();
     const { collections } = await moveToMongo({ file: source.file, url, now: clock.now() }, async (doing, name) => {
-      if (doing === "copies" && name === "process") await db().collection("lead").updateOne({ visits: 3 }, { $set: { visits: 4 } });
+      if (doing === "copies" && name === "process")
+        await db()
+          .collection("lead")
+          .updateOne({ visits: 3 }, { $set: { visits: 4 } });
     });
     expect(collections.filter(({ isSame }) => !isSame).map(({ name }) => name)).toEqual(["lead"]);
     await expect(openMongo(url)).rejects.toThrow("has not come to its end");
@@ -216,9 +227,9 @@ describe("a source that cannot be moved is refused in a sentence", () => {
     await expect(moveToMongo({ file, url, now: clock.now() })).rejects.toThrow("There is no");
     await writeFile(file, "no database at all, and long enough to be looked at ".repeat(100));
     await expect(moveToMongo({ file, url, now: clock.now() })).rejects.toThrow("file is not a database");
-    const db = new DatabaseSync(source.file);
-    db.exec("PRAGMA user_version = 999");
-    db.close();
+    const newer = new DatabaseSync(source.file);
+    newer.exec("PRAGMA user_version = 999");
+    newer.close();
     await expect(move()).rejects.toThrow("written by a newer version");
   });
 });

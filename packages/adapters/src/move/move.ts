@@ -87,11 +87,7 @@ async function copy(source: Connection, db: Db, name: MovedName, onProgress: OnP
 }
 
 /** Reads back what is there, through the index of `_id`. */
-async function compareAll(
-  read: ReadonlyMap<MovedName, Contents>,
-  db: Db,
-  onProgress: OnProgress,
-): Promise<MovedCollection[]> {
+async function compareAll(read: ReadonlyMap<MovedName, Contents>, db: Db, onProgress: OnProgress): Promise<MovedCollection[]> {
   const collections: MovedCollection[] = [];
   for (const [name, contents] of read) {
     const summary = summing();

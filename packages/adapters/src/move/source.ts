@@ -36,7 +36,9 @@ function refuseUnfit(file: string, now: Instant): void {
     if (foreign !== null) throw refusal(foreign);
     const alive = processVerbs(connection).processesSince(now - SIGN_OF_LIFE_MS);
     if (alive.length === 0) return;
-    const names = alive.map(({ _id, role, seen_at }) => `${role} ${_id} (${Math.max(0, Math.round((now - seen_at) / 1_000))} s ago)`);
+    const names = alive.map(
+      ({ _id, role, seen_at }) => `${role} ${_id} (${Math.max(0, Math.round((now - seen_at) / 1_000))} s ago)`,
+    );
     throw refusal(
       `Mini CRM is running, or was killed just now: ${names.join(", ")} gave a sign of life. Stop it, wait ${SIGN_OF_LIFE_MS / 1_000} s after a kill, and try again.`,
     );

@@ -1,11 +1,12 @@
 /** Owns a store with something of everything that there can be, in the middle of it all, and what it answers to every question. */
+
+import { ACTIVITY_KINDS } from "@mini-crm/core/activity/activity";
 import type { Campaign } from "@mini-crm/core/campaign/campaign";
 import { preflight } from "@mini-crm/core/campaign/preflight";
 import { draft, EVERYBODY, importLeads, NOW, newId } from "@mini-crm/core/contracts/samples";
 import { admit, claimed, expandAll, fold, LEASE_MS, receipt, record, running, SENT } from "@mini-crm/core/contracts/store/world";
 import { optedOutTest, type TestMessage } from "@mini-crm/core/message/test-message";
 import type { Store } from "@mini-crm/core/ports/store";
-import { ACTIVITY_KINDS } from "@mini-crm/core/activity/activity";
 
 /** The campaign in mid-run. */
 export interface World {
@@ -36,7 +37,15 @@ async function addUnusualLeads(store: Store): Promise<void> {
   const metadata = { tier: "gold", "a.b": { $c: [1, 2.5, -3, null, true, "ü"] }, big: 2 ** 40, when: "2025-01-01", 7: "seven" };
   await importLeads(store, [
     { external_id: "x-1", name: "Zoë Ünal", phones: [shared], emails: ["z@example.com"], tags: ["vip", "a"], metadata },
-    { external_id: "x-2", name: "Yan", phones: [shared], total_spend: 12.5, visits: 3, last_order_at: NOW, timezone: "Europe/Berlin" },
+    {
+      external_id: "x-2",
+      name: "Yan",
+      phones: [shared],
+      total_spend: 12.5,
+      visits: 3,
+      last_order_at: NOW,
+      timezone: "Europe/Berlin",
+    },
     { external_id: "x-3", name: "Xi", phones: [shared], consent: { state: "opted_in", source: "form", at: NOW } },
     { external_id: "x-4", emails: ["nobody@example.com"] },
   ]);
@@ -65,7 +74,11 @@ async function addWebhooks(store: Store): Promise<string[]> {
 /** Messages in every place that there is, one of them after a second try. */
 async function sendSome(store: Store, campaign: Campaign): Promise<void> {
   // A claim takes messages of one window.
-  const messages = [...(await claimed(store, campaign)), ...(await claimed(store, campaign)), ...(await claimed(store, campaign))];
+  const messages = [
+    ...(await claimed(store, campaign)),
+    ...(await claimed(store, campaign)),
+    ...(await claimed(store, campaign)),
+  ];
   const [failed, uncertain, delivered, sent, refused] = messages;
   if (failed === undefined || uncertain === undefined || delivered === undefined || sent === undefined || refused === undefined) {
     throw new Error("Too few messages");
@@ -145,7 +158,11 @@ export async function answersOf(store: Store, { token }: World): Promise<Record<
     answers[`webhook ${webhook._id}`] = [webhook, await store.webhooks.deliveries(webhook._id, ALL)];
   }
   for (const { _id } of leads.items) {
-    answers[`lead ${_id}`] = [await store.leads.read(_id), await store.messages.ofLead(_id, 10), await store.inbound.ofLead(_id, 10)];
+    answers[`lead ${_id}`] = [
+      await store.leads.read(_id),
+      await store.messages.ofLead(_id, 10),
+      await store.inbound.ofLead(_id, 10),
+    ];
   }
   for (const { _id } of campaigns.items) {
     const messages = await store.messages.ofCampaign(_id, { ...ALL, status: null, code: null });
