@@ -9,7 +9,7 @@ import { run } from "./children.ts";
 import { installed } from "./install.ts";
 
 /** What is downloaded, and what runs in Docker. */
-export const MONGODB_VERSION = "8.0.13";
+export const MONGODB_VERSION = "8.0.30";
 
 /** The path of the `mongod` that MONGOMS_SYSTEM_BINARY names, or else of the one on PATH. */
 export async function installedMongod(): Promise<string> {

@@ -78,7 +78,8 @@ async function dataFolder({ folder }: Place): Promise<string> {
 }
 
 function mongodArguments(port: number): string[] {
-  return ["--port", String(port), "--replSet", REPLICA_SET, "--wiredTigerCacheSizeGB", String(CACHE_GB)];
+  const limits = ["--wiredTigerCacheSizeGB", String(CACHE_GB), "--setParameter", "transactionLifetimeLimitSeconds=30"];
+  return ["--port", String(port), "--replSet", REPLICA_SET, ...limits];
 }
 
 const RUST_VERSION = "0.6.0b17";
