@@ -13,6 +13,15 @@ export interface Setup {
   print: (line: string) => void;
 }
 
+/** The same on Kafka and MongoDB. */
+export interface EngineSetup extends Pick<Setup, "folder" | "print"> {
+  /** Where they are, as the settings of these names take it. */
+  brokers: string;
+  mongodbUrl: string;
+  /** Of a campaign; there are ten times as many leads and events. */
+  messages: number;
+}
+
 export interface Benchmark {
   name: string;
   run(setup: Setup): Promise<Finding[]>;
@@ -66,6 +75,11 @@ export function percentile(values: readonly number[], share: number): number {
   const found = sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)];
   if (found === undefined) throw new Error("Nothing was measured.");
   return found;
+}
+
+/** Three digits are what a measurement means. */
+export function amount(value: number): string {
+  return value >= 1_000 ? Math.round(value).toLocaleString("en-US") : String(Number(value.toPrecision(3)));
 }
 
 /** Refuses a figure for work that was not done as a whole. */

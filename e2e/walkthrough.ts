@@ -62,7 +62,9 @@ interface DeliveryAnswer {
 /** Runs the walkthrough against a freshly started system, on engines of its own. */
 export function describeWalkthrough(layout: Layout, engines: OwnEngines): void {
   const { database, eventBus } = engines.names;
-  describe(`the walkthrough in ${layout}, on ${database} and ${eventBus}`, () => walk(layout, engines));
+  describe(`the walkthrough in ${layout}, on ${database} and ${eventBus}`, () => {
+    walk(layout, engines);
+  });
 }
 
 function walk(layout: Layout, engines: OwnEngines): void {

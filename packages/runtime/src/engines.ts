@@ -118,7 +118,10 @@ async function openMongoStoreToRead(url: string, clock: Clock): Promise<Store | 
 async function openKafkaBus(kafka: KafkaConfig, deps: Omit<KafkaBusOptions, keyof KafkaAccess>): Promise<EventBus> {
   const { kafkaBus } = await import("@mini-crm/adapters/kafka/bus");
   const { partitions, replicas } = kafka;
-  return kafkaBus({ ...accessTo(kafka), partitions, replicas, ...deps });
+  return kafkaBus({ ...accessTo(kafka), partitions, replicas, ...deps }).catch((cause: unknown) => {
+    const reason = cause instanceof Error ? cause.message.replace(/\.$/, "") : String(cause);
+    throw new AppError("CONFIGURATION", `KAFKA_BROKERS: ${reason}.`, { retryable: false, cause });
+  });
 }
 
 /** Takes a database and topics away, with all that is in them; what is in SQLite stays. */

@@ -60,7 +60,12 @@ export function holdPartitions<T extends Topic>(options: HeldPartitionsOptions<T
       try {
         const positions = await positionsOf(options, missing);
         if (closing.signal.aborted) return;
-        for (const [partition, from] of positions) if (mine.includes(partition)) begin(partition, from);
+        // What others have been given meanwhile is theirs, and so is what is noted of it.
+        for (const { partition, from, isNew } of positions) {
+          if (!mine.includes(partition)) continue;
+          begin(partition, from);
+          if (isNew) offsets.done(partition, from);
+        }
       } catch (error) {
         consumer.onError(error);
         await cluster.clock.sleep(waitMs(backoff, failures), closing.signal);
@@ -85,22 +90,19 @@ export function holdPartitions<T extends Topic>(options: HeldPartitionsOptions<T
   };
 }
 
-/** Where the group goes on; in a partition it has never read, with the oldest there is, and that is noted at once. */
+/** Where the group goes on; in a partition that it has never read, and that is new to it, with the oldest there is. */
 function positionsOf<T extends Topic>(
-  { cluster, reader, topic, offsets }: HeldPartitionsOptions<T>,
+  { cluster, reader, topic }: HeldPartitionsOptions<T>,
   partitions: number[],
-): Promise<Map<number, bigint>> {
+): Promise<{ partition: number; from: bigint; isNew: boolean }[]> {
   return cluster.answer("telling its offsets", TIMEOUT_MS, async () => {
     const committed = (await reader.listCommittedOffsets({ topics: [{ topic, partitions }] })).get(topic) ?? [];
     const oldest = (await reader.listOffsets({ topics: [topic], timestamp: ListOffsetTimestamps.EARLIEST })).get(topic) ?? [];
-    const positions = new Map<number, bigint>();
-    for (const partition of partitions) {
+    return partitions.map((partition) => {
       const known = committed[partition] ?? -1n;
       const first = oldest[partition];
       if (first === undefined) throw new Error(`Partition ${partition} of ${topic} is not there`);
-      if (known < 0n) offsets.done(partition, first);
-      positions.set(partition, known < 0n ? first : known);
-    }
-    return positions;
+      return { partition, from: known < 0n ? first : known, isNew: known < 0n };
+    });
   });
 }

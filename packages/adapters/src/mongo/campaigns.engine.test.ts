@@ -2,7 +2,7 @@
 import { differencesOf } from "@mini-crm/core/campaign/audit";
 import type { Campaign } from "@mini-crm/core/campaign/campaign";
 import { draft, NOW, startOf } from "@mini-crm/core/contracts/samples";
-import { admit as admitAt, claimed, expandAll, rowsOf, running, steer } from "@mini-crm/core/contracts/store/world";
+import { admit as admitAt, claimed, expandAll, record, rowsOf, running, SENT, steer } from "@mini-crm/core/contracts/store/world";
 import { afterAll, beforeEach, expect, test } from "vitest";
 import { admit } from "./admission.ts";
 import { removeCampaign } from "./campaigns.ts";
@@ -99,6 +99,26 @@ test("a removal that dies in the middle leaves a ledger that closes, and the nex
   await expectCountersToEqualMessages(campaign);
 
   expect(await store.campaigns.remove(campaign._id)).toEqual({ kind: "removed" });
+  await expectNothingOf(campaign);
+});
+
+test("what leaves while its campaign is being removed leaves nothing behind", async () => {
+  const campaign = await running(store, 8);
+  await expandAll(store, campaign, 4);
+  await claimed(store, campaign);
+  const [later] = await claimed(store, campaign); // Of the second window.
+  if (later === undefined) throw new Error("Nobody was claimed");
+  await admitAt(store, [later]);
+  await steer(store, campaign, "cancel");
+  await expandAll(store, campaign, 4);
+  await expect(removeCampaign(diesInWindow(2), campaign._id)).rejects.toThrow("The process has died");
+  expect((await record(store, later, SENT)).results).toEqual([{ applied: 1 }]);
+
+  expect(await store.campaigns.remove(campaign._id)).toEqual({ kind: "removed" });
+  await expectNothingOf(campaign);
+});
+
+async function expectNothingOf(campaign: Campaign): Promise<void> {
   for (const name of ["campaign", "message", "message_window", "campaign_count", "lock"]) {
     const documents = (await database.db.collection(name).find().toArray()).map((document) => JSON.stringify(document));
     expect(
@@ -106,4 +126,4 @@ test("a removal that dies in the middle leaves a ledger that closes, and the nex
       name,
     ).toEqual([]);
   }
-});
+}

@@ -96,6 +96,8 @@ async function removeWindow(tables: Tables, campaignId: string): Promise<boolean
 }
 
 async function removeRest(tables: Tables, campaignId: string): Promise<void> {
+  // What was sent from a later window meanwhile was noted where the first one is counted.
+  await tables.campaign_count.remove({ campaign_id: campaignId });
   await tables.campaign_reaction.remove({ campaign_id: campaignId });
   await tables.preflight.remove({ campaign_id: campaignId });
   await tables.test_message.remove({ campaign_id: campaignId });

@@ -159,9 +159,9 @@ function refusal(url: string, cause: unknown): AppError {
   });
 }
 
-/** The URL without the password. */
+/** Where the URL leads, without what may be secret; only the last `@` is surely behind a password that should have been encoded. */
 function shown(url: string): string {
-  return url.replace(/\/\/[^@/]*@/, "//");
+  return url.replace(/\/\/.*@/, "//").replace(/\?.*/, "");
 }
 
 function databaseName(url: string): string {
@@ -197,7 +197,9 @@ function failureOf(error: unknown): AppError | null {
     return new AppError("CLOSED", "The database has been closed.", { retryable: false, cause: error });
   }
   if (error instanceof MongoServerError && typeof error.code === "number") {
-    if (error.code === FULL_DISK) return unavailable("The disk of the database is full.", error);
+    if (error.code === FULL_DISK) {
+      return new AppError("STORE_FULL", "The disk of the database is full.", { retryable: true, cause: error });
+    }
     if (BUGS.has(error.code)) return null;
   } else if (error.name === "MongoAPIError" || error.name === "MongoInvalidArgumentError" || error.name === "MongoRuntimeError") {
     return null;

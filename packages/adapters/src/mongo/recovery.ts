@@ -10,6 +10,7 @@ import { noteProgress } from "./activity.ts";
 import { lookAtCampaigns } from "./autopilot.ts";
 import { type CountChanges, countChanges, sumUp } from "./counters.ts";
 import type { ClaimDocument, MessageDocument } from "./documents.ts";
+import { ACTIVITIES, lock } from "./locks.ts";
 import { changesOf } from "./message-changes.ts";
 import { changeUnsent } from "./outcomes.ts";
 import { sweepSends } from "./rate.ts";
@@ -23,6 +24,8 @@ const MOST_CLAIMS = 200;
 const MOST_CHANGES = 10_000;
 
 export async function recover(tables: Tables, input: Input<"recover">): Promise<Stepped<StepResult<"recover">>> {
+  // This takes long and notes something at its end: whoever noted something before that would have all of it begin anew.
+  await lock(tables, ACTIVITIES);
   const changes = countChanges(tables);
   const spans = spansOfReady();
   const raised: TopicEvent[] = [];

@@ -7,11 +7,15 @@ import type { ClaimedMessage, RateLimit } from "@mini-crm/core/ports/store";
 import { afterAll, beforeEach, expect, test } from "vitest";
 import { admit } from "./admission.ts";
 import { claim } from "./claim.ts";
+import type { LockDocument } from "./documents.ts";
+import { ACTIVITIES } from "./locks.ts";
 import { record } from "./outcomes.ts";
 import { fold } from "./receipts.ts";
+import { recover } from "./recovery.ts";
+import type { Tables } from "./tables.ts";
 import { openTemporaryMongo } from "./temporary.ts";
 
-const { store, empty, overtaken, close } = await openTemporaryMongo();
+const { store, database, empty, overtaken, close } = await openTemporaryMongo();
 beforeEach(empty);
 afterAll(close);
 
@@ -165,4 +169,36 @@ test("of two that complete a campaign at once, one does", async () => {
     (tables) => fold(tables, input),
   );
   expect(result.completed).toEqual([]);
+});
+
+/** Tells whether an activity can be given its number now, without waiting for whoever is giving one. */
+async function canNote(): Promise<boolean> {
+  const session = database.db.client.startSession();
+  try {
+    session.startTransaction();
+    await database.db.collection<LockDocument>("lock").updateOne({ _id: ACTIVITIES }, { $inc: { seq: 1 } }, { session });
+    await session.commitTransaction();
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await session.endSession();
+  }
+}
+
+test("nobody who notes something has the long look at what time brings about begin anew", async () => {
+  await world.expandAll(store, await world.running(store, 1));
+  const couldNote: boolean[] = [];
+  await database.transaction((tables) => {
+    const claim: Tables["claim"] = {
+      ...tables.claim,
+      async find(filter, options) {
+        couldNote.push(await canNote());
+        return tables.claim.find(filter, options);
+      },
+    };
+    return recover({ ...tables, claim }, world.recoverAt(NOW).input);
+  });
+  expect(couldNote).toEqual([false]);
+  expect(await canNote()).toBe(true);
 });

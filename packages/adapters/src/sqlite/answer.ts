@@ -19,9 +19,11 @@ export function answerOn(verbs: Verbs, { verb, args }: Call): Answer {
     if (error instanceof AppError) return { ok: false, code: error.code, message: error.message, retryable: error.retryable };
     const failure = surroundingsFailure(error);
     if (failure === null) throw error;
-    return { ok: false, code: "STORE_UNAVAILABLE", message: failure, retryable: true };
+    return { ok: false, ...failure, retryable: true };
   }
 }
+
+const FULL = 13;
 
 /** SQLite's primary result codes that tell of the surroundings: busy, locked, read-only, input/output, full, cannot open. */
 const SURROUNDINGS = new Map([
@@ -29,11 +31,13 @@ const SURROUNDINGS = new Map([
   [6, "The database is locked."],
   [8, "The database file cannot be written to."],
   [10, "The disk does not answer."],
-  [13, "The disk is full."],
+  [FULL, "The disk is full."],
   [14, "The database file cannot be opened."],
 ]);
 
-function surroundingsFailure(error: unknown): string | null {
+function surroundingsFailure(error: unknown): { code: AppErrorCode; message: string } | null {
   if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number") return null;
-  return SURROUNDINGS.get(error.errcode & 0xff) ?? null;
+  const primary = error.errcode & 0xff;
+  const message = SURROUNDINGS.get(primary);
+  return message === undefined ? null : { code: primary === FULL ? "STORE_FULL" : "STORE_UNAVAILABLE", message };
 }

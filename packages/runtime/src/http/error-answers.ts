@@ -82,6 +82,7 @@ function refusalOfFastify(error: FastifyError, request: FastifyRequest): Refusal
 
 const OUTAGES: Partial<Record<AppErrorCode, string>> = {
   STORE_UNAVAILABLE: "The database cannot be reached at the moment.",
+  STORE_FULL: "The disk of the database is full: nothing can be written until there is room again.",
   BUS_UNAVAILABLE: "The event bus cannot be reached at the moment.",
 };
 
