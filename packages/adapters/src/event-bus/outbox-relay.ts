@@ -23,8 +23,9 @@ export interface OutboxRelay {
 }
 
 const LOOK_EVERY_MS = 1_000;
+const MOST_FAILURES = 3;
 /** The most entries that one look reads. */
-const ENTRIES_PER_LOOK = 1_000;
+const ENTRIES_PER_LOOK = 200;
 
 /** Every process on the store runs one. Events may be published twice, by two relays or after a crash: consumers know that. */
 export function startOutboxRelay({ store, publish, clock, onError }: OutboxOptions): OutboxRelay {
@@ -37,9 +38,20 @@ export function startOutboxRelay({ store, publish, clock, onError }: OutboxOptio
     const entries = await outbox.unpublished(ENTRIES_PER_LOOK);
     const left = entries.filter(({ _id }) => seen.has(_id));
     seen = new Set(entries.map(({ _id }) => _id));
-    if (left.length === 0) return;
-    await publish(left.flatMap(({ events }) => events));
-    await outbox.published(left.map(({ _id }) => _id));
+    const published: string[] = [];
+    let failures = 0;
+    // Each by itself, so that one that cannot be published holds up no other; after some failures, it is an outage.
+    for (const { _id, events } of left) {
+      if (closing.signal.aborted || failures === MOST_FAILURES) break;
+      try {
+        await publish(events);
+        published.push(_id);
+      } catch (error) {
+        failures += 1;
+        onError(error);
+      }
+    }
+    if (published.length > 0) await outbox.published(published);
   };
   const run = async (): Promise<void> => {
     while (!closing.signal.aborted) {

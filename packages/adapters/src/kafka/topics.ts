@@ -27,9 +27,13 @@ export function ownGroup(prefix: string, name: string): string | null {
   return name.startsWith(start) ? name.slice(start.length) : null;
 }
 
-/** Looks that wait for a rate limit may wait longer than the brokers' default of seven days, and dead letters wait for a person. */
-const KEPT_FOREVER = [{ name: "retention.ms", value: "-1" }];
-const KEPT_AS_BROKERS_SAY: readonly Topic[] = ["message.statuses", "message.inbound"];
+/**
+ * Looks that wait for a rate limit may wait longer than the brokers' default of seven days, and dead letters wait for a person.
+ * What WhatsApp tells is kept for as long as workers may be away.
+ */
+const KEPT_FOREVER = -1;
+const KEPT_MS = 30 * 86_400_000;
+const KEPT_FOR_A_MONTH: readonly Topic[] = ["message.statuses", "message.inbound"];
 const TIMEOUT_MS = 15_000;
 const LOOKS = 10;
 const LOOK_AGAIN_AFTER_MS = 200;
@@ -56,9 +60,12 @@ export async function createTopics(cluster: Cluster, settings: TopicSettings): P
 
 async function createMissing(admin: Admin, { prefix, partitions, replicas }: TopicSettings): Promise<void> {
   const there = new Set(await admin.listTopics());
-  const create = async (names: readonly string[], count: number, configs: typeof KEPT_FOREVER): Promise<void> => {
+  const create = async (names: readonly string[], count: number, keptMs: number): Promise<void> => {
     const topics = names.filter((name) => !there.has(name));
     if (topics.length === 0) return;
+    const configs = [{ name: "retention.ms", value: String(keptMs) }];
+    // An event that is acknowledged then outlives a broker.
+    if (replicas !== null && replicas >= 3) configs.push({ name: "min.insync.replicas", value: "2" });
     try {
       await admin.createTopics({ topics, partitions: count, configs, ...(replicas === null ? {} : { replicas }) });
     } catch (error) {
@@ -66,17 +73,9 @@ async function createMissing(admin: Admin, { prefix, partitions, replicas }: Top
       if (!isThereByNow) throw error;
     }
   };
-  const kept = TOPICS.filter((topic) => !KEPT_AS_BROKERS_SAY.includes(topic));
-  await create(
-    KEPT_AS_BROKERS_SAY.map((topic) => topicName(prefix, topic)),
-    partitions,
-    [],
-  );
-  await create(
-    kept.map((topic) => topicName(prefix, topic)),
-    partitions,
-    KEPT_FOREVER,
-  );
+  const named = (topics: readonly Topic[]) => topics.map((topic) => topicName(prefix, topic));
+  await create(named(KEPT_FOR_A_MONTH), partitions, KEPT_MS);
+  await create(named(TOPICS.filter((topic) => !KEPT_FOR_A_MONTH.includes(topic))), partitions, KEPT_FOREVER);
   // One partition, so that dead letters have an order.
   await create(
     TOPICS.map((topic) => topicName(prefix, `${topic}.dead`)),

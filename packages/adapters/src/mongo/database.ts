@@ -30,10 +30,16 @@ const SCAN_MS = 120_000;
 const MOST_ANEW_MS = 10_000;
 const BULK_MOST_ANEW_MS = 60_000;
 
-const CONCERNS = { readConcern: { level: "snapshot" }, writeConcern: { w: "majority", journal: true, wtimeoutMS: 10_000 } } as const;
+const CONCERNS = {
+  readConcern: { level: "snapshot" },
+  writeConcern: { w: "majority", journal: true, wtimeoutMS: 10_000 },
+} as const;
 
 /** The name of the database where the URL has none. */
 const DEFAULT_NAME = "mini_crm";
+
+/** MongoDB 5.0's: keys of metadata may hold dots and dollars from there on. */
+const OLDEST_WIRE_VERSION = 13;
 
 /**
  * Opens a database and brings it to this program's schema. Rejects with one `AppError` of code `CONFIGURATION` where it cannot
@@ -137,6 +143,11 @@ async function connect(url: string): Promise<MongoClient> {
     });
     await client.connect();
     const hello = await client.db("admin").command({ hello: 1 });
+    if (Number(hello["maxWireVersion"]) < OLDEST_WIRE_VERSION) {
+      throw new AppError("CONFIGURATION", `The MongoDB server at ${shown(url)} is older than 5.0: update it.`, {
+        retryable: false,
+      });
+    }
     if (hello["setName"] === undefined && hello["msg"] !== "isdbgrid") {
       throw new AppError(
         "CONFIGURATION",
@@ -179,7 +190,10 @@ async function told<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /** Codes of the server that tell of the program: what is asked is wrong, and stays wrong. */
-const BUGS: ReadonlySet<number> = new Set([2, 9, 14, 20, 22, 26, 27, 28, 40, 52, 56, 57, 59, 66, 121, 11_000]);
+const BUGS: ReadonlySet<number> = new Set([
+  ...[2, 9, 14, 15, 20, 22, 26, 27, 28, 40, 52, 56, 57, 59, 66, 72, 121, 168, 292],
+  ...[10_334, 11_000, 17_419, 17_420, 51_091],
+]);
 const FULL_DISK = 14_031;
 const DUPLICATE = 11_000;
 

@@ -75,7 +75,8 @@ async function questionsIn(work: () => Promise<unknown>): Promise<Question[]> {
   const questions = new Map<string, Question>();
   const note = ({ command }: { command: Document }): void => {
     const asked = questionOf(command);
-    if (asked !== null) questions.set(JSON.stringify([asked.collection, Object.keys(asked.filter), asked.sort]), asked);
+    if (asked !== null)
+      questions.set(JSON.stringify([asked.collection, Object.keys(asked.filter), asked.sort, asked.command["hint"]]), asked);
   };
   database.db.client.on("commandStarted", note);
   await work();
@@ -177,7 +178,9 @@ test("leads are recognised, read, changed, listed and heard by an index", async 
   expect(await scansAmong(questions)).toEqual([]);
   // What asks for leads by a sign in their order could be answered in that order, through all leads: the index is named.
   const bySign = questions.filter(({ collection, filter, sort }) => collection === "lead" && isSign(filter) && sort.length > 0);
-  expect(bySign.map(({ command }) => command["hint"])).toEqual(bySign.map(({ filter }) => ({ [Object.keys(filter)[0] ?? ""]: 1 })));
+  expect(bySign.map(({ command }) => command["hint"])).toEqual(
+    bySign.map(({ filter }) => ({ [Object.keys(filter)[0] ?? ""]: 1 })),
+  );
   expect(bySign.length).toBeGreaterThanOrEqual(3);
 });
 

@@ -190,14 +190,14 @@ test("nobody who notes something has the long look at what time brings about beg
   await world.expandAll(store, await world.running(store, 1));
   const couldNote: boolean[] = [];
   await database.transaction((tables) => {
-    const claim: Tables["claim"] = {
+    const asked: Tables["claim"] = {
       ...tables.claim,
       async find(filter, options) {
         couldNote.push(await canNote());
         return tables.claim.find(filter, options);
       },
     };
-    return recover({ ...tables, claim }, world.recoverAt(NOW).input);
+    return recover({ ...tables, claim: asked }, world.recoverAt(NOW).input);
   });
   expect(couldNote).toEqual([false]);
   expect(await canNote()).toBe(true);
