@@ -4,6 +4,7 @@ import { drillLayout } from "@mini-crm/cli/drill/drill";
 import { ownEngines } from "@mini-crm/runtime/own-engines";
 import { expect, test } from "vitest";
 import { KAFKA, MONGODB } from "./engines/given.ts";
+import { endOrphanedTransactions } from "./orphans.ts";
 import { SEVERAL } from "./system.ts";
 
 const KILLS = 5;
@@ -11,9 +12,14 @@ const LEADS = 1_500;
 
 test("killed, frozen and failed again and again, several processes keep every promise", { timeout: 600_000 }, async () => {
   const seed = randomInt(2 ** 31);
+  const engines = ownEngines({ ...MONGODB, ...KAFKA });
+  const remove = async (): Promise<void> => {
+    await endOrphanedTransactions(MONGODB.MONGODB_URL);
+    await engines.remove();
+  };
   const { figures, findings } = await drillLayout({
     layout: SEVERAL,
-    engines: ownEngines({ ...MONGODB, ...KAFKA }),
+    engines: { ...engines, remove },
     seed,
     kills: KILLS,
     leads: LEADS,
