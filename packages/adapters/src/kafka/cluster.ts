@@ -60,7 +60,7 @@ export function clusterOf({ brokers, ssl, credentials }: KafkaAccess, clock: Clo
 }
 
 /** The innermost reason: the client wraps it in one "failed" after the other. */
-export function reasonOf(error: unknown): string {
+function reasonOf(error: unknown): string {
   if (error instanceof MultipleErrors && error.errors.length > 0) return reasonOf(error.errors.at(-1));
   if (error instanceof GenericError && error.cause !== undefined) return reasonOf(error.cause);
   return error instanceof Error ? error.message : String(error);
