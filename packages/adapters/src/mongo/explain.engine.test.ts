@@ -176,12 +176,10 @@ test("leads are recognised, read, changed, listed and heard by an index", async 
   });
   expect(questions.length).toBeGreaterThan(10);
   expect(await scansAmong(questions)).toEqual([]);
-  // What asks for leads by a sign in their order could be answered in that order, through all leads: the index is named.
-  const bySign = questions.filter(({ collection, filter, sort }) => collection === "lead" && isSign(filter) && sort.length > 0);
-  expect(bySign.map(({ command }) => command["hint"])).toEqual(
-    bySign.map(({ filter }) => ({ [Object.keys(filter)[0] ?? ""]: 1 })),
-  );
+  // What asks for leads by a sign in their order could be answered in that order, through all leads: so nothing does.
+  const bySign = questions.filter(({ collection, filter }) => collection === "lead" && isSign(filter));
   expect(bySign.length).toBeGreaterThanOrEqual(3);
+  expect(bySign.filter(({ sort }) => sort.length > 0)).toEqual([]);
 });
 
 function isSign(filter: Document): boolean {

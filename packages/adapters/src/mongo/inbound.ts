@@ -65,7 +65,8 @@ export async function hear(tables: Tables, { texts, now }: Input<"hear">): Promi
 async function look(tables: Tables, texts: readonly InboundEvent[], now: Instant): Promise<Hearing> {
   const [ids, phones] = [texts.map(({ provider_id }) => provider_id), new Set(texts.map(({ from }) => from))];
   const known = await tables.inbound_message.find({ _id: { $in: ids } }, { projection: { _id: 1 } });
-  const found = await tables.lead.find({ phones: { $in: [...phones] } }, { sort: { _id: 1 }, hint: { phones: 1 } });
+  // Sorted here: a planner that is asked for an order may go through all leads in it.
+  const found = (await tables.lead.find({ phones: { $in: [...phones] } })).sort((a, b) => (a._id < b._id ? -1 : 1));
   const leads = new Map<string, string[]>();
   for (const { _id, phones: own } of found) {
     for (const phone of own) if (phones.has(phone)) leads.set(phone, [...(leads.get(phone) ?? []), _id]);

@@ -148,10 +148,11 @@ export async function leadsWith(tables: Tables, field: IdentityField, values: st
   const limit = most * values.length;
   if (values.length <= MOST_VALUES) {
     const filter: Filter<LeadDocument> = { [field]: { $in: values } };
-    // Named, because a planner that meets the first of them among the oldest leads goes through all leads in their order.
-    const order = { sort: { _id: 1 }, hint: { [field]: 1 } } as const;
-    const found = await tables.lead.find(filter, { projection: { [field]: 1, shares_phone: 1 }, ...order, limit });
-    if (found.length < limit || values.length === 1) return found;
+    const projection = { [field]: 1, shares_phone: 1 };
+    // In no order: a planner that is asked for one may go through all leads in it.
+    const found = await tables.lead.find(filter, { projection, limit });
+    if (found.length < limit) return found;
+    if (values.length === 1) return tables.lead.find(filter, { projection, sort: { _id: 1 }, limit });
   }
   const middle = Math.ceil(values.length / 2);
   const first = await leadsWith(tables, field, values.slice(0, middle), most);
