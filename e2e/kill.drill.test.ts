@@ -8,7 +8,8 @@ import { LAYOUTS } from "./system.ts";
 const KILLS = 12;
 const LEADS = 6_000;
 
-test.each(LAYOUTS)("killed, frozen and failed again and again, %s keeps every promise", async (layout) => {
+// Side by side: they mostly wait, for leases and answers that do not come.
+test.concurrent.each(LAYOUTS)("killed, frozen and failed again and again, %s keeps every promise", async (layout) => {
   const seed = randomInt(2 ** 31);
   const { figures, findings } = await drillLayout({
     layout,
