@@ -177,16 +177,16 @@ const WELL = { status: 200, backend: { database: "connected", kafka: "connected"
 
 const ACCIDENTS = [
   {
-    name: "killed, and started again 20 s later",
+    name: "killed, and started again 12 s later",
     away: (server: Kafka | MongoDb) => server.kill(),
     back: (server: Kafka | MongoDb) => server.restart(),
-    forMs: 20_000,
+    forMs: 12_000,
   },
   {
-    name: "frozen for 15 s",
+    name: "frozen for 12 s",
     away: (server: Kafka | MongoDb) => server.suspend(),
     back: (server: Kafka | MongoDb) => server.resume(),
-    forMs: 15_000,
+    forMs: 12_000,
   },
 ];
 

@@ -7,7 +7,7 @@ import { KAFKA, MONGODB } from "./engines/given.ts";
 import { endOrphanedTransactions } from "./orphans.ts";
 import { SEVERAL } from "./system.ts";
 
-const KILLS = 5;
+const KILLS = 4;
 const LEADS = 1_500;
 
 test("killed, frozen and failed again and again, several processes keep every promise", { timeout: 600_000 }, async () => {
