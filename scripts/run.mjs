@@ -28,6 +28,9 @@ if (process.env.npm_lifecycle_event) await import("./leash.mjs");
 /** Whole batches of messages live for some milliseconds: with room for them (in MiB), the garbage collector copies fewer. */
 const ROOM_FOR_SHORT_LIVED = "--max-semi-space-size=64";
 
+/** Compiled once, sources start twice as fast, in every process and thread. */
+const compiled = { NODE_COMPILE_CACHE: join(root, "node_modules/.cache/node") };
+
 try {
   await installMissing(stopping.signal);
   if (!file) process.exit(0);
@@ -42,7 +45,12 @@ function run() {
   // In a session of its own the child hears Ctrl-C from here only: the terminal, npm and this process would each deliver it,
   // and a service takes the second for impatience. The leash is for a `kill -9` of this process.
   const nodeArguments = [ROOM_FOR_SHORT_LIVED, "--import", new URL("leash.mjs", import.meta.url).href, file, ...fileArguments];
-  const started = spawn(runtime, nodeArguments, { cwd: root, stdio: "inherit", detached: true });
+  const started = spawn(runtime, nodeArguments, {
+    cwd: root,
+    stdio: "inherit",
+    detached: true,
+    env: { ...compiled, ...process.env },
+  });
   child = started;
   childSignalledAt = 0;
   return new Promise((resolve, reject) => {

@@ -32,6 +32,9 @@ export function isWorkers(part: Part): boolean {
   return part.endsWith("workers");
 }
 
+/** What sources were compiled to, for the next process that starts. */
+const COMPILED: Environment = { NODE_COMPILE_CACHE: join(ROOT, "node_modules/.cache/node") };
+
 export type Environment = Readonly<Record<string, string>>;
 
 /** A started process, with all that it has printed. */
@@ -46,7 +49,7 @@ export interface Started {
 export function startEntry(entry: string, args: readonly string[], env: Environment): Started {
   const child = spawn(process.execPath, ["--import", LEASH, join(ROOT, entry), ...args], {
     cwd: ROOT,
-    env: { ...unsetByFile(), PORT: "0", WORKERS_PORT: "0", ...env },
+    env: { ...COMPILED, ...unsetByFile(), PORT: "0", WORKERS_PORT: "0", ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let output = "";

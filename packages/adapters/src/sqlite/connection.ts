@@ -1,6 +1,7 @@
 /** Owns one connection to the database file: how it is opened, its transactions, and its statements. */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { registerRuleFunctions } from "./rule-query.ts";
+import { writeAhead } from "./write-ahead.ts";
 
 /** What a row holds: every column as SQLite gives it. */
 export type Row = Record<string, unknown>;
@@ -37,9 +38,8 @@ export function openConnection(file: string, access: "read-write" | "read-only")
   db.exec("PRAGMA busy_timeout = 10000; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 1073741824");
   if (access === "read-write") {
     // An import touches every index everywhere: at a million leads, what does not fit into the cache halves its speed.
-    db.exec(
-      "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 32000; PRAGMA cache_size = -262144",
-    );
+    writeAhead(db);
+    db.exec("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 32000; PRAGMA cache_size = -262144");
   }
   registerRuleFunctions(db);
   return connectionOn(db);

@@ -4,6 +4,7 @@ import type { Instant } from "@mini-crm/core/instant";
 import type { ReceiptStatus } from "@mini-crm/core/message/message";
 import type { Page, PageRequest } from "@mini-crm/core/ports/store";
 import type { InboundText, OutgoingText } from "@mini-crm/core/ports/whatsapp-provider";
+import { writeAhead } from "../sqlite/write-ahead.ts";
 import type { PlannedReceipt } from "./fate.ts";
 import { HANDOVER_SCHEMA } from "./handover-queue.ts";
 import { type ReceiptQueue, receiptQueue } from "./receipt-queue.ts";
@@ -68,7 +69,8 @@ const SCHEMA = `
 /** Opens, and where needed creates, the outbox in `file`; `:memory:` keeps it in memory. Several processes may share a file. */
 export function openOutbox(file: string): Outbox {
   const db = new DatabaseSync(file, { timeout: 5_000 });
-  db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4000;");
+  writeAhead(db);
+  db.exec("PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4000;");
   db.exec(`BEGIN IMMEDIATE; ${SCHEMA} ${HANDOVER_SCHEMA} COMMIT;`);
   const insert = bulkInsert(db);
   const receipts = receiptQueue(db);
