@@ -48,6 +48,8 @@ export function nothingHappened(): Happened {
   };
 }
 
+const KEEP_BUSY_EVERY_MS = 5_000;
+
 /** However long a rate limit, a breaker and a freeze hold sending up together: after this, the system stands still. */
 const MOST_STILL_MS = 240_000;
 
@@ -161,7 +163,16 @@ async function seeMove(scene: Scene, moved: "outbox" | "ledger"): Promise<void> 
   await keepBusy(scene);
   const look = () => (moved === "outbox" ? countDeparted(system).then(String) : standing(system));
   const before = await until(scene.signal, `the ${moved} answers`, MOST_STILL_MS, look);
-  await until(scene.signal, `something moves in the ${moved}`, MOST_STILL_MS, async () => (await look()) !== before);
+  let keptBusyAt = Date.now();
+  await until(scene.signal, `something moves in the ${moved}`, MOST_STILL_MS, async () => {
+    if ((await look()) !== before) return true;
+    // What was pending may have left before the first look, or be held by a worker that is frozen.
+    if (Date.now() - keptBusyAt > KEEP_BUSY_EVERY_MS) {
+      await keepBusy(scene);
+      keptBusyAt = Date.now();
+    }
+    return false;
+  });
 }
 
 /** Runs another campaign where the accidents to come would find too little to send. */
