@@ -1,5 +1,6 @@
 /** Owns a database and topics for a while, on the servers that settings name: for drills and tests, which take them away again. */
 import { randomBytes } from "node:crypto";
+import { withDatabase } from "@mini-crm/adapters/mongo/url";
 import { readConfig } from "./config.ts";
 import { removeEngines } from "./engines.ts";
 
@@ -25,7 +26,7 @@ export function ownEngines(env: Readonly<Record<string, string | undefined>> = p
     if (value !== undefined && value !== "") settings[setting] = value;
   }
   const { MONGODB_URL: url, KAFKA_BROKERS: brokers } = settings;
-  if (url !== undefined) settings["MONGODB_URL"] = url.replace(/^(mongodb(?:\+srv)?:\/\/[^/?]+)\/?[^?]*/, `$1/${name}`);
+  if (url !== undefined) settings["MONGODB_URL"] = withDatabase(url, name);
   if (brokers !== undefined) settings["KAFKA_PREFIX"] = `${name}.`;
   return {
     settings,

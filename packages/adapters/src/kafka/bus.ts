@@ -8,7 +8,7 @@ import { clusterOf, type KafkaAccess } from "./cluster.ts";
 import { startConsumption } from "./consumption.ts";
 import { type KafkaLook, lookAtTopics } from "./look.ts";
 import { createPublisher, type OutgoingRecord } from "./publisher.ts";
-import { createTopics, groupName, removeTopics as removeTopicsOf, topicName } from "./topics.ts";
+import { createTopics, deleteTopics, groupName, topicName } from "./topics.ts";
 
 export interface KafkaBusOptions extends KafkaAccess {
   /** The store whose steps the bus carries out. */
@@ -83,7 +83,7 @@ export function lookAtKafka(access: KafkaAccess & { clock: Clock; owner: string;
 
 /** Takes this installation's topics away, with all that is in them. */
 export function removeTopics(access: KafkaAccess & { clock: Clock; owner: string; topicPrefix?: string }): Promise<void> {
-  return removeTopicsOf(clusterOf(access, access.clock, access.owner), access.topicPrefix ?? "");
+  return deleteTopics(clusterOf(access, access.clock, access.owner), access.topicPrefix ?? "");
 }
 
 function recordOf(prefix: string, { topic, key, value }: TopicEvent | DeadTopicEvent): OutgoingRecord {

@@ -65,3 +65,9 @@ function reasonOf(error: unknown): string {
   if (error instanceof GenericError && error.cause !== undefined) return reasonOf(error.cause);
   return error instanceof Error ? error.message : String(error);
 }
+
+/** What the client said, where `answer` has told it in words of its own. */
+export function causeOf(error: unknown): Error | null {
+  const cause = error instanceof AppError ? error.cause : error;
+  return cause instanceof Error ? cause : null;
+}

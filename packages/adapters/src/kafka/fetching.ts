@@ -1,8 +1,7 @@
 /** Owns the reading of partitions: one open question to each broker, for all partitions there that want more. */
-import { AppError } from "@mini-crm/core/app-error";
 import { type Consumer, findErrorBy, ListOffsetTimestamps } from "@platformatic/kafka";
 import { type Backoff, waitMs } from "../event-bus/delivery.ts";
-import type { Cluster } from "./cluster.ts";
+import { type Cluster, causeOf } from "./cluster.ts";
 import type { PartitionWork } from "./partition-work.ts";
 import { recordsOf } from "./records.ts";
 
@@ -116,9 +115,4 @@ async function jumpToOldest(cluster: Cluster, reader: Consumer, topic: string, w
     if (first === undefined || end === undefined) continue;
     if (work.fetchFrom() < first || work.fetchFrom() > end) work.jump(first);
   }
-}
-
-function causeOf(error: unknown): Error | null {
-  const cause = error instanceof AppError ? error.cause : error;
-  return cause instanceof Error ? cause : null;
 }

@@ -1,8 +1,7 @@
 /** Owns how a group's progress gets to the brokers: one request after the other, each with all that was done meanwhile. */
-import { AppError } from "@mini-crm/core/app-error";
 import { type Consumer, findErrorBy } from "@platformatic/kafka";
 import { type Backoff, waitMs } from "../event-bus/delivery.ts";
-import type { Cluster } from "./cluster.ts";
+import { type Cluster, causeOf } from "./cluster.ts";
 
 export interface OffsetCommits {
   /** Everything of `partition` before `next` is done. Says so soon: a crash before that only repeats. */
@@ -35,8 +34,7 @@ export function startOffsetCommits({ cluster, consumer, topic, backoff, onError 
       await cluster.answer("committing offsets", TIMEOUT_MS, () => consumer.commit({ offsets }));
     } catch (error) {
       // While the group is being shared out anew, the broker does not answer or refuses: what stays here is committed after that.
-      const cause = error instanceof AppError && error.cause instanceof Error ? error.cause : null;
-      if (consumer.isActive() && findErrorBy(cause, "needsRejoin", true) === null) onError(error);
+      if (consumer.isActive() && findErrorBy(causeOf(error), "needsRejoin", true) === null) onError(error);
       return false;
     }
     for (const [partition, offset] of taken) if (pending.get(partition) === offset) pending.delete(partition);

@@ -85,7 +85,7 @@ async function createMissing(admin: Admin, { prefix, partitions, replicas }: Top
 }
 
 /** Takes every topic of a prefix away, with all that is in it. */
-export async function removeTopics(cluster: Cluster, prefix: string): Promise<void> {
+export async function deleteTopics(cluster: Cluster, prefix: string): Promise<void> {
   const admin = new Admin(cluster.client);
   try {
     const own = TOPICS.flatMap((topic) => [topicName(prefix, topic), topicName(prefix, `${topic}.dead`)]);

@@ -10,7 +10,7 @@ import {
 import type { Campaign } from "@mini-crm/core/campaign/campaign";
 import type { Instant } from "@mini-crm/core/instant";
 import { newDelivery } from "@mini-crm/core/webhook/webhook";
-import { readCampaign } from "./campaigns.ts";
+import { readCampaign, readCampaigns } from "./campaigns.ts";
 import type { ActivityDocument } from "./documents.ts";
 import { ACTIVITIES, lock } from "./locks.ts";
 import type { Tables } from "./tables.ts";
@@ -68,11 +68,12 @@ async function tell(tables: Tables, kind: CampaignActivity, campaign: Campaign, 
  */
 export async function noteProgress(tables: Tables, campaignIds: readonly string[], now: Instant): Promise<void> {
   if (campaignIds.length === 0) return;
-  const told = await tables.campaign.find({ _id: { $in: [...campaignIds] } }, { projection: { noted: 1 } });
-  for (const { _id, noted } of told) {
-    const campaign = await readCampaign(tables, _id);
-    if (campaign !== null && !isDeepStrictEqual(newsOf(campaign).stats, noted))
-      await tell(tables, "campaign.progress", campaign, now);
+  const changed = { _id: { $in: [...campaignIds] } };
+  const told = await tables.campaign.find(changed, { projection: { noted: 1 } });
+  const noted = new Map(told.map((campaign) => [campaign._id, campaign.noted]));
+  for (const campaign of await readCampaigns(tables, changed)) {
+    if (isDeepStrictEqual(newsOf(campaign).stats, noted.get(campaign._id))) continue;
+    await tell(tables, "campaign.progress", campaign, now);
   }
 }
 

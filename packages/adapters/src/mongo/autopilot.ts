@@ -4,26 +4,21 @@ import { alarmOf, type DueLook, dueLook } from "@mini-crm/core/campaign/canary";
 import { type Input, jobOf } from "@mini-crm/core/event/raised";
 import type { TopicEvent } from "@mini-crm/core/event/topics";
 import type { Instant } from "@mini-crm/core/instant";
-import { readCampaign, writeCampaign } from "./campaigns.ts";
+import { readCampaigns, writeCampaign } from "./campaigns.ts";
 import { hold } from "./steering.ts";
 import type { Tables } from "./tables.ts";
 
 /** Answers the jobs of campaigns that end, or go on now that their canary has passed. */
 export async function lookAtCampaigns(tables: Tables, input: Input<"recover">): Promise<TopicEvent[]> {
   const jobs: TopicEvent[] = [];
-  const watched = await tables.campaign.find(
-    {
-      status: { $in: ["RUNNING", "PAUSED"] },
-      $or: [{ "options.expires_at": { $ne: null } }, { canary_phase: { $in: ["sending", "passed"] } }],
-    },
-    { projection: { _id: 1 } },
-  );
-  for (const { _id } of watched) {
-    const campaign = await readCampaign(tables, _id);
-    if (campaign === null) continue;
+  const watched = await readCampaigns(tables, {
+    status: { $in: ["RUNNING", "PAUSED"] },
+    $or: [{ "options.expires_at": { $ne: null } }, { canary_phase: { $in: ["sending", "passed"] } }],
+  });
+  for (const campaign of watched) {
     const look = dueLook(campaign, input);
     const goesOn = look.kind === "watch" && (await passes(tables, campaign, look, input.now));
-    if (goesOn || look.kind === "end") jobs.push(jobOf(_id, null));
+    if (goesOn || look.kind === "end") jobs.push(jobOf(campaign._id, null));
   }
   return jobs;
 }

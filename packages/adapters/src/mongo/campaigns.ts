@@ -53,12 +53,14 @@ export function dueCampaigns(tables: Tables, now: Instant, limit: number): Promi
   );
 }
 
-async function readCampaigns(
+/** Campaigns with their ledgers, in two queries however many they are. */
+export async function readCampaigns(
   tables: Tables,
   filter: Filter<CampaignDocument>,
   options: Parameters<Tables["campaign"]["find"]>[1] = {},
 ): Promise<Campaign[]> {
   const found = await tables.campaign.find(filter, options);
+  if (found.length === 0) return [];
   const ids = found.map(({ _id }) => _id);
   const counted = await countedOf(tables, ids);
   return found.map(({ noted, ...campaign }) => ({

@@ -1,6 +1,7 @@
 /** Owns the counters of the ledger: where a campaign's messages stand, window by window, always equal to the documents. */
 import type { LedgerAudit, WindowCount } from "@mini-crm/core/campaign/audit";
 import { type Campaign, type FrozenVariant, noMessages } from "@mini-crm/core/campaign/campaign";
+import { countedCode, type Place, placesOf, windowOfLead } from "@mini-crm/core/campaign/place";
 import { variantOf } from "@mini-crm/core/campaign/variant";
 import type { Instant } from "@mini-crm/core/instant";
 import { AFTER_ALL_LEADS } from "@mini-crm/core/lead/lead";
@@ -9,12 +10,6 @@ import type { LedgerCount } from "@mini-crm/core/ports/store";
 import { ObjectId } from "mongodb";
 import type { CampaignCountDocument } from "./documents.ts";
 import type { Tables } from "./tables.ts";
-
-/** Where a message stands, as far as it is counted. */
-export interface Place {
-  status: MessageStatus;
-  code?: string | null | undefined;
-}
 
 /** The changes that a transaction makes to the counters: gathered while messages change, written once at its end. */
 export interface CountChanges {
@@ -39,10 +34,10 @@ export function countChanges(tables: Tables): CountChanges {
   const moves = new Map<string, Move[]>();
   const sums = new Map<string, Map<string, Count>>();
   const sentAt = new Map<string, Instant>();
-  const add = (campaignId: string, { status, code }: Place, variant: number, window: string, messages: number): void => {
+  const add = (campaignId: string, place: Place, variant: number, window: string, messages: number): void => {
     const counts = sums.get(campaignId) ?? new Map<string, Count>();
     sums.set(campaignId, counts);
-    const count = { status, code: needsReason(status) ? (code ?? "") : "", variant, window, messages };
+    const count = { status: place.status, code: countedCode(place), variant, window, messages };
     const known = counts.get(keyOf(count));
     if (known === undefined) counts.set(keyOf(count), count);
     else known.messages += messages;
@@ -65,7 +60,7 @@ export function countChanges(tables: Tables): CountChanges {
       for (const [campaignId, gone] of moves) {
         const [windows, variants] = [await windowsOf(tables, campaignId), await variantsOf(tables, campaignId)];
         for (const { leadId, from, to } of gone) {
-          const window = windowWith(windows, leadId);
+          const { window } = windowOfLead(windows, leadId);
           const variant = variants.length > 1 ? variantOf(variants, messageId(campaignId, leadId)) : 0;
           add(campaignId, from, hasLeft(from.status) ? variant : 0, window, -1);
           add(campaignId, to, hasLeft(to.status) ? variant : 0, window, 1);
@@ -93,24 +88,6 @@ function latest(one: Instant | null, other: Instant | null): Instant | null {
 
 function keyOf({ status, code, variant, window }: Count): string {
   return JSON.stringify([status, code, variant, window]);
-}
-
-/** Tells whether messages in `status` are counted by reason. PENDING ones have one while they wait for their time. */
-function needsReason(status: MessageStatus): boolean {
-  return status === "PENDING" || status === "FAILED" || status === "SKIPPED" || status === "UNCERTAIN";
-}
-
-/** The last of the windows, which are in order, that begins before `leadId`. */
-function windowWith(windows: readonly string[], leadId: string): string {
-  let [low, high] = [0, windows.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((windows[middle] ?? "") < leadId) low = middle + 1;
-    else high = middle;
-  }
-  const window = windows[low - 1];
-  if (window === undefined) throw new Error(`No window of the campaign holds the lead ${leadId}`);
-  return window;
 }
 
 /**
@@ -264,21 +241,12 @@ async function countRows(
   variants: readonly FrozenVariant[],
   { window, end }: { window: string; end: string },
 ): Promise<WindowCount[]> {
-  const counts = new Map<string, WindowCount>();
   // Without variants the messages can be counted where they are.
   const id = { status: "$status", code: "$code", ...(variants.length > 1 ? { message: "$_id" } : {}) };
   const rows = await tables.message.aggregate<{
     _id: { status: MessageStatus; code?: string | null; message?: string };
     messages: number;
   }>([{ $match: { _id: idsBetween(campaignId, window, end) } }, { $group: { _id: id, messages: { $sum: 1 } } }]);
-  for (const { _id, messages } of rows) {
-    const { status } = _id;
-    const code = needsReason(status) ? (_id.code ?? null) : null;
-    const variant = _id.message !== undefined && hasLeft(status) ? variantOf(variants, _id.message) : 0;
-    const key = `${status} ${code ?? ""} ${variant}`;
-    const known = counts.get(key);
-    if (known === undefined) counts.set(key, { window, status, code, variant, messages });
-    else known.messages += messages;
-  }
-  return [...counts.values()];
+  const alike = rows.map(({ _id: { message = null, ...place }, messages }) => ({ _id: message, ...place, messages }));
+  return placesOf(window, variants, alike);
 }

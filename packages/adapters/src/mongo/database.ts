@@ -4,6 +4,7 @@ import { type Db, MongoClient, MongoError, MongoServerError } from "mongodb";
 import { refuseHalfMoved, takeIntoUse } from "./move-marker.ts";
 import { migrate, versionOf } from "./schema.ts";
 import { type Tables, tablesOn } from "./tables.ts";
+import { databaseName, shown } from "./url.ts";
 
 export interface MongoDatabase {
   db: Db;
@@ -11,6 +12,8 @@ export interface MongoDatabase {
   read<T>(work: (tables: Tables) => Promise<T>): Promise<T>;
   /** The same for what may look at millions of documents. */
   scan<T>(work: (tables: Tables) => Promise<T>): Promise<T>;
+  /** Writes one document, or several that nobody misses where it breaks off: that needs no transaction. */
+  write<T>(work: (tables: Tables) => Promise<T>): Promise<T>;
   /**
    * Carries out `work` in one transaction: it sees one moment, and all that it writes is there or nothing. Where another
    * transaction has changed what it changes, it begins anew, so `work` must have no other effects.
@@ -34,9 +37,6 @@ const CONCERNS = {
   readConcern: { level: "snapshot" },
   writeConcern: { w: "majority", journal: true, wtimeoutMS: 10_000 },
 } as const;
-
-/** The name of the database where the URL has none. */
-const DEFAULT_NAME = "mini_crm";
 
 /** MongoDB 5.0's: keys of metadata may hold dots and dollars from there on. */
 const OLDEST_WIRE_VERSION = 13;
@@ -107,6 +107,7 @@ function databaseOn(client: MongoClient, db: Db): MongoDatabase {
   return {
     db,
     read: (work) => told(() => work(tablesOn(db, { maxTimeMs: QUERY_MS }))),
+    write: (work) => told(() => work(tablesOn(db, {}))),
     scan: (work) => told(() => work(tablesOn(db, { maxTimeMs: SCAN_MS }))),
     transaction: (work) => transaction(work, MOST_ANEW_MS),
     bulkTransaction: (work) => transaction(work, BULK_MOST_ANEW_MS),
@@ -168,16 +169,6 @@ function refusal(url: string, cause: unknown): AppError {
     retryable: false,
     cause,
   });
-}
-
-/** Where the URL leads, without what may be secret; only the last `@` is surely behind a password that should have been encoded. */
-function shown(url: string): string {
-  return url.replace(/\/\/.*@/, "//").replace(/\?.*/, "");
-}
-
-function databaseName(url: string): string {
-  const [, name = ""] = /^mongodb(?:\+srv)?:\/\/[^/]+\/([^?]*)/.exec(url) ?? [];
-  return name === "" ? DEFAULT_NAME : decodeURIComponent(name);
 }
 
 /** Tells what the surroundings did wrong as an `AppError`; what the program did wrong stays as it is. */

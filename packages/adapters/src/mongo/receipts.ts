@@ -8,7 +8,7 @@ import { parseMessageId } from "@mini-crm/core/message/message";
 import { isOvertaken, isReceipt, receiptFields } from "@mini-crm/core/message/receipt";
 import type { StepResult } from "@mini-crm/core/ports/steps";
 import { noteCampaign } from "./activity.ts";
-import { readCampaign } from "./campaigns.ts";
+import { readCampaigns } from "./campaigns.ts";
 import { type CountChanges, countChanges } from "./counters.ts";
 import { campaignLock, lock } from "./locks.ts";
 import { type MessageChanges, readMessages } from "./message-changes.ts";
@@ -59,9 +59,9 @@ export async function completeThoseDone(
   at: { now: Instant; receiptWindowMs: number },
 ): Promise<string[]> {
   const completed: string[] = [];
-  for (const id of campaignIds) {
-    const campaign = await readCampaign(tables, id);
-    if (campaign === null || !isComplete(campaign, at.now, at.receiptWindowMs)) continue;
+  for (const campaign of await readCampaigns(tables, { _id: { $in: [...campaignIds] } })) {
+    const { _id: id } = campaign;
+    if (!isComplete(campaign, at.now, at.receiptWindowMs)) continue;
     // Somebody may have some of it tried again at this moment.
     await lock(tables, campaignLock(id));
     await tables.campaign.update({ _id: id }, { $set: { status: "COMPLETED", completed_at: at.now, updated_at: at.now } });

@@ -77,8 +77,8 @@ export function mongoStore(database: MongoDatabase, chance: Pick<Clock, "now" | 
       ofCampaign: (campaignId, request) => database.read((tables) => testsOfCampaign(tables, campaignId, request)),
     },
     processes: {
-      sign: (sign) => database.read((tables) => signProcess(tables, sign)),
-      gone: (id) => database.read((tables) => processGone(tables, id)),
+      sign: (sign) => database.write((tables) => signProcess(tables, sign)),
+      gone: (id) => database.write((tables) => processGone(tables, id)),
       died: (id, now) => database.transaction((tables) => processDied(tables, id, now)),
       seenSince: (since) => database.read((tables) => processesSince(tables, since)),
     },
@@ -92,7 +92,7 @@ export function mongoStore(database: MongoDatabase, chance: Pick<Clock, "now" | 
     webhooks: webhooksOn(database),
     outbox: {
       unpublished: (limit) => database.read((tables) => unpublishedEvents(tables, limit)),
-      published: (ids) => database.read((tables) => publishedEvents(tables, ids)),
+      published: (ids) => database.write((tables) => publishedEvents(tables, ids)),
     },
     carryOut: <const S extends readonly Step[]>(steps: S) => carryOut(database, steps) as Promise<CarriedOut<S>>,
     ping: () => database.ping(),

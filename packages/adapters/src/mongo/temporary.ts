@@ -5,6 +5,7 @@ import { systemClock } from "../system-clock/system-clock.ts";
 import { type MongoDatabase, openMongo } from "./database.ts";
 import { mongoStore } from "./store.ts";
 import type { Tables } from "./tables.ts";
+import { withDatabase } from "./url.ts";
 
 export interface TemporaryMongo {
   store: Store;
@@ -52,7 +53,5 @@ export async function openTemporaryMongo(): Promise<TemporaryMongo> {
 export function temporaryUrl(): string {
   const server = process.env["MONGODB_URL"];
   if (server === undefined) throw new Error("MONGODB_URL names no server: run `npm run test:engines`, which starts one.");
-  const url = new URL(server);
-  url.pathname = `/mini_crm_test_${randomBytes(6).toString("hex")}`;
-  return url.href;
+  return withDatabase(server, `mini_crm_test_${randomBytes(6).toString("hex")}`);
 }

@@ -2,17 +2,12 @@
 import type { LedgerAudit, WindowCount } from "@mini-crm/core/campaign/audit";
 import type { FrozenRun, FrozenVariant, MessageCounts } from "@mini-crm/core/campaign/campaign";
 import { noMessages } from "@mini-crm/core/campaign/campaign";
+import { type CountedRows, countedCode, type Place, placesOf, windowOfLead } from "@mini-crm/core/campaign/place";
 import { variantOf } from "@mini-crm/core/campaign/variant";
 import { AFTER_ALL_LEADS } from "@mini-crm/core/lead/lead";
 import { hasLeft, type MessageStatus, messageId } from "@mini-crm/core/message/message";
 import type { LedgerCount } from "@mini-crm/core/ports/store";
 import { type Connection, number, type Row, text, textOrNull } from "./connection.ts";
-
-/** Where a message stands, as far as it is counted. */
-export interface Place {
-  status: MessageStatus;
-  code?: string | null;
-}
 
 /** The changes that a transaction makes to the counters: gathered while rows change, written once at its end. */
 export interface CountChanges {
@@ -97,21 +92,20 @@ function wayOf(from: Place, to: Place): string {
 }
 
 function moveOf(counted: Counted, leadId: string, from: Place, to: Place, way: string): NonNullable<Counted["last"]> {
-  const index = indexOfWindow(counted.windows, leadId);
-  const window = counted.windows[index];
-  if (window === undefined) throw new Error(`No window of the campaign holds the lead ${leadId}`);
+  const { window, end } = windowOfLead(counted.windows, leadId);
   const variant = counted.variants.length > 1 ? variantOf(counted.variants, messageId(counted.campaignId, leadId)) : 0;
   return {
     way,
     window,
-    end: counted.windows[index + 1] ?? AFTER_ALL_LEADS,
+    end,
     from: changeAt(counted, from, hasLeft(from.status) ? variant : 0, window),
     to: changeAt(counted, to, hasLeft(to.status) ? variant : 0, window),
   };
 }
 
-function changeAt({ changes }: Counted, { status, code }: Place, variant: number, window: string): Change {
-  const reason = needsReason(status) ? (code ?? "") : "";
+function changeAt({ changes }: Counted, place: Place, variant: number, window: string): Change {
+  const { status } = place;
+  const reason = countedCode(place);
   const key = `${status} ${reason} ${variant} ${window}`;
   const known = changes.get(key);
   if (known !== undefined) return known;
@@ -120,26 +114,9 @@ function changeAt({ changes }: Counted, { status, code }: Place, variant: number
   return change;
 }
 
-/** Tells whether messages in `status` are counted by reason. PENDING ones have one while they wait for their time. */
-function needsReason(status: MessageStatus): boolean {
-  return status === "PENDING" || status === "FAILED" || status === "SKIPPED" || status === "UNCERTAIN";
-}
-
 function windowsOf(connection: Connection, campaignId: string): string[] {
   const rows = connection.all("SELECT after FROM message_window WHERE campaign_id = ? ORDER BY after", campaignId);
   return rows.map((row) => text(row, "after"));
-}
-
-/** The last window that begins before `leadId`; -1 where none does. */
-function indexOfWindow(windows: readonly string[], leadId: string): number {
-  let low = 0;
-  let high = windows.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((windows[middle] ?? "") < leadId) low = middle + 1;
-    else high = middle;
-  }
-  return low - 1;
 }
 
 /** The texts of a campaign that was started. */
@@ -222,23 +199,25 @@ function countRows(
   variants: readonly FrozenVariant[],
   { window, end }: { window: string; end: string },
 ): WindowCount[] {
-  const counts = new Map<string, WindowCount>();
   // Without variants the rows can be counted where they are.
   const select =
     variants.length > 1
       ? "SELECT status, code, lead_id, 1 AS messages FROM message WHERE campaign_id = ? AND lead_id > ? AND lead_id <= ?"
       : `SELECT status, code, '' AS lead_id, count(*) AS messages FROM message
          WHERE campaign_id = ? AND lead_id > ? AND lead_id <= ? GROUP BY status, code`;
-  for (const row of connection.iterate(select, campaignId, window, end)) {
-    const status = text(row, "status") as MessageStatus;
-    const code = needsReason(status) ? textOrNull(row, "code") : null;
-    const variant = hasLeft(status) ? variantOf(variants, messageId(campaignId, text(row, "lead_id"))) : 0;
-    const key = `${status} ${code ?? ""} ${variant}`;
-    const known = counts.get(key);
-    if (known === undefined) counts.set(key, { window, status, code, variant, messages: number(row, "messages") });
-    else known.messages += number(row, "messages");
+  return placesOf(window, variants, rowsOf(connection.iterate(select, campaignId, window, end), campaignId));
+}
+
+function* rowsOf(rows: Iterable<Row>, campaignId: string): Generator<CountedRows> {
+  for (const row of rows) {
+    const leadId = text(row, "lead_id");
+    yield {
+      _id: leadId === "" ? null : messageId(campaignId, leadId),
+      status: text(row, "status") as MessageStatus,
+      code: textOrNull(row, "code"),
+      messages: number(row, "messages"),
+    };
   }
-  return [...counts.values()];
 }
 
 function ledgerCountOf(row: Row): LedgerCount {

@@ -1,6 +1,7 @@
 /** Owns the step `record`: what came of tries is written to their messages. */
 import { type Campaign, type Ending, endingOf } from "@mini-crm/core/campaign/campaign";
 import { transition } from "@mini-crm/core/campaign/lifecycle";
+import type { Place } from "@mini-crm/core/campaign/place";
 import { type Input, jobOf, type MessageKey, type Stepped } from "@mini-crm/core/event/raised";
 import type { TopicEvent } from "@mini-crm/core/event/topics";
 import type { Instant } from "@mini-crm/core/instant";
@@ -11,7 +12,7 @@ import type { AttemptOutcome, StepResult } from "@mini-crm/core/ports/steps";
 import { noteCampaign } from "./activity.ts";
 import { readCampaign } from "./campaigns.ts";
 import { type Connection, number, numberOrNull, text, textOrNull } from "./connection.ts";
-import { type CountChanges, countChanges, type Place } from "./counters.ts";
+import { type CountChanges, countChanges } from "./counters.ts";
 import { noteMessageEvent } from "./message-events.ts";
 
 export function record(connection: Connection, input: Input<"record">): Stepped<StepResult<"record">> {
