@@ -73,7 +73,7 @@ export function openWatchedDatabase(clock: Pick<Clock, "now" | "random">, onMove
   return {
     connection,
     ask(verb, args) {
-      const answer = answerOn(verbs, { verb, args });
+      const answer = answerOn(() => verbs, { verb, args });
       const moves = MOVES_NOTHING.has(verb) ? null : takeMoves(connection);
       if (moves !== null) onMoves(moves);
       return answer;

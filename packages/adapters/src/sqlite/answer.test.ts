@@ -13,7 +13,7 @@ test("a full disk is told as such, what was to be written is undone, and with ro
   const verbs = createVerbs(connection, virtualClock());
   const job = { version: 1 as const, campaign_id: "c".repeat(100_000), after: null };
   const publish = batchesOf([{ topic: "campaign.jobs", key: "c", value: job }]);
-  const write = () => answerOn(verbs, { verb: "commit", args: [{ steps: [], publish, consumed: null, now: 0 }] });
+  const write = () => answerOn(() => verbs, { verb: "commit", args: [{ steps: [], publish, consumed: null, now: 0 }] });
   const limitPages = (pages: number) => connection.db.exec(`PRAGMA max_page_count = ${pages}`);
 
   limitPages(1); // Means: no more than there are.

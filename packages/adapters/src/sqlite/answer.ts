@@ -10,10 +10,10 @@ export interface Call {
 
 export type Answer = { ok: true; value: unknown } | { ok: false; code: AppErrorCode; message: string; retryable: boolean };
 
-/** Calls a verb; what the surroundings did wrong becomes an answer, what the program did wrong is thrown. */
-export function answerOn(verbs: Verbs, { verb, args }: Call): Answer {
+/** Calls a verb of what `open` answers; what the surroundings did wrong becomes an answer, what the program did wrong is thrown. */
+export function answerOn(open: () => Verbs, { verb, args }: Call): Answer {
   try {
-    const called = verbs[verb] as (...given: readonly unknown[]) => unknown;
+    const called = open()[verb] as (...given: readonly unknown[]) => unknown;
     return { ok: true, value: called(...args) };
   } catch (error) {
     if (error instanceof AppError) return { ok: false, code: error.code, message: error.message, retryable: error.retryable };

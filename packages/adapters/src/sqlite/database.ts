@@ -94,7 +94,7 @@ export function databaseInMemory(clock: Pick<Clock, "now" | "random">): Database
   return {
     async call(_lane, verb, ...args) {
       if (closed) throw new AppError("CLOSED", "The database is closing.", { retryable: false });
-      return valueOf(answerOn(verbs, { verb, args })) as ReturnType<Verbs[typeof verb]>;
+      return valueOf(answerOn(() => verbs, { verb, args })) as ReturnType<Verbs[typeof verb]>;
     },
     async close() {
       if (!closed) connection.close();

@@ -3,7 +3,7 @@ import { workerData } from "piscina";
 import { type Answer, answerOn, type Call } from "./answer.ts";
 import { openConnection } from "./connection.ts";
 import { migrate } from "./schema.ts";
-import { createVerbs } from "./verbs.ts";
+import { createVerbs, type Verbs } from "./verbs.ts";
 
 /** What a thread is started with. */
 export interface ThreadData {
@@ -11,12 +11,22 @@ export interface ThreadData {
   access: "read-write" | "read-only";
 }
 
-const { file, access } = workerData as ThreadData;
-const connection = openConnection(file, access);
-if (access === "read-write") migrate(connection.db);
-const verbs = createVerbs(connection, { now: Date.now, random: Math.random });
+let verbs: Verbs | null = null;
 
-/** A call comes as JSON, or as it is where it holds bytes. */
+/**
+ * A call comes as JSON, or as it is where it holds bytes. The first one opens the file, so that what stands in its way is that
+ * call's answer: a thread that died of it would have nobody to tell.
+ */
 export default function answer(call: Call | string): Answer {
-  return answerOn(verbs, typeof call === "string" ? JSON.parse(call) : call);
+  const opened = () => {
+    verbs ??= open(workerData as ThreadData);
+    return verbs;
+  };
+  return answerOn(opened, typeof call === "string" ? JSON.parse(call) : call);
+}
+
+function open({ file, access }: ThreadData): Verbs {
+  const connection = openConnection(file, access);
+  if (access === "read-write") migrate(connection.db);
+  return createVerbs(connection, { now: Date.now, random: Math.random });
 }
