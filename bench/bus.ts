@@ -7,6 +7,7 @@ import { openDatabase } from "@mini-crm/adapters/sqlite/database";
 import { migrate } from "@mini-crm/adapters/sqlite/schema";
 import { carryOutStep } from "@mini-crm/adapters/sqlite/steps";
 import { systemClock } from "@mini-crm/adapters/system-clock/system-clock";
+import { newId } from "@mini-crm/core/contracts/samples";
 import type { TopicEvent } from "@mini-crm/core/event/topics";
 import { messageId, parseMessageId } from "@mini-crm/core/message/message";
 import type { EventBus } from "@mini-crm/core/ports/event-bus";
@@ -55,7 +56,7 @@ function leadIdOf(index: number): string {
 
 function prepare(file: string, leads: number): void {
   const connection = openConnection(file, "read-write");
-  migrate(connection.db);
+  migrate(connection.db, Date.now());
   const insert = connection.db.prepare(
     "INSERT INTO message (campaign_id, lead_id, status, phone, attempt, worker, created_at) VALUES (?, ?, ?, '+14155550123', 1, ?, ?)",
   );
@@ -154,7 +155,7 @@ async function writesAlone(file: string, leads: number): Promise<number> {
   const tookMs = await timed(() => {
     for (const leadIds of batchesOf(leads)) {
       for (const step of [sendStep(leadIds), receiptStep("deliver", leadIds), receiptStep("archive", leadIds)]) {
-        connection.transaction(() => carryOutStep(connection, step), "soon");
+        connection.transaction(() => carryOutStep(connection, step, newId), "soon");
       }
     }
   });

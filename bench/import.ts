@@ -74,7 +74,7 @@ async function importBodies(bodies: readonly Uint8Array[], intake: Intake, store
 
 function openRaw({ folder }: Setup) {
   const connection = openConnection(join(folder, "import-raw.db"), "read-write");
-  migrate(connection.db);
+  migrate(connection.db, Date.now());
   const write = rawWriter(connection);
   return {
     /** Answers how many milliseconds the transactions took. */

@@ -106,7 +106,7 @@ export async function databaseOf(count: number, { sharedFolder, print }: Setup):
   const file = join(sharedFolder, `leads-${count}.db`);
   if (existsSync(file)) return file;
   const connection = openConnection(file, "read-write");
-  migrate(connection.db);
+  migrate(connection.db, Date.now());
   const write = rawWriter(connection);
   let tookMs = 0;
   for (let start = 0; start < count; start += LEADS_PER_BODY) {

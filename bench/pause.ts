@@ -8,6 +8,7 @@ import { systemClock } from "@mini-crm/adapters/system-clock/system-clock";
 import { createSimulator } from "@mini-crm/adapters/whatsapp-simulator/simulator";
 import type { Campaign } from "@mini-crm/core/campaign/campaign";
 import type { SteeringCommand } from "@mini-crm/core/campaign/lifecycle";
+import { NO_LIMITS } from "@mini-crm/core/channel/limits";
 import { draft, startOf } from "@mini-crm/core/contracts/samples";
 import { createLog } from "@mini-crm/runtime/log";
 import { DEFAULT_TIMING, startWorkers } from "@mini-crm/workers/start-workers";
@@ -51,7 +52,7 @@ async function pauseAgainAndAgain(file: string, messages: number, print: (line: 
   const provider = createSimulator({ file: `${file}-simulator.db`, clock, seed: 1, behaviour: { latency: LATENCY } });
   const workers = await startWorkers(
     { store: engines.store, bus: engines.bus, clock, log: createLog("error", "bench"), worker: "workers" },
-    [{ id: "default", provider, rate: null }],
+    { open: async () => provider, limitsOf: () => NO_LIMITS },
     { ...DEFAULT_TIMING, receiptWindowMs: RECEIPT_WINDOW_MS },
   );
   const campaign = draft();

@@ -6,6 +6,7 @@ import { openDatabase } from "@mini-crm/adapters/sqlite/database";
 import { sqliteStore } from "@mini-crm/adapters/sqlite/store";
 import { systemClock } from "@mini-crm/adapters/system-clock/system-clock";
 import { createSimulator } from "@mini-crm/adapters/whatsapp-simulator/simulator";
+import { NO_LIMITS } from "@mini-crm/core/channel/limits";
 import { draft, startOf } from "@mini-crm/core/contracts/samples";
 import { createLog } from "@mini-crm/runtime/log";
 import { DEFAULT_TIMING, startWorkers } from "@mini-crm/workers/start-workers";
@@ -58,7 +59,7 @@ async function runProduct(file: string, messages: number): Promise<number> {
   const provider = createSimulator({ file: `${file}-simulator.db`, clock, seed: 1, behaviour: WITHOUT_LIMITS });
   const workers = await startWorkers(
     { store, bus, clock, log: createLog("error", "bench"), worker: "bench" },
-    [{ id: "default", provider, rate: null }],
+    { open: async () => provider, limitsOf: () => NO_LIMITS },
     { ...DEFAULT_TIMING, receiptWindowMs: RECEIPT_WINDOW_MS },
   );
   const stats = () => [workers.jobExpander.stats(), workers.sendWorker.stats(), workers.statusAggregator.stats()];

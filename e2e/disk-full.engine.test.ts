@@ -2,7 +2,8 @@
  * Proves what becomes of a campaign whose files cannot grow any more. The limit is the process's own (`prlimit`), which needs no
  * rights and no file system to fill; SQLite meets it where it would meet a full disk.
  */
-import { countDeparted, importLeads, readCampaign, runCampaign } from "@mini-crm/cli/drill/campaigns";
+import { importLeads, readCampaign, runCampaign } from "@mini-crm/cli/drill/campaigns";
+import { SIMULATED } from "@mini-crm/cli/drill/whatsapp";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { run } from "./engines/children.ts";
 import { needProgram } from "./engines/install.ts";
@@ -33,7 +34,7 @@ test("with a full disk nothing is written and nothing is lost, it says so, and i
 
   await importLeads(system, LEADS);
   const campaign = await runCampaign(system);
-  await vi.waitUntil(async () => (await countDeparted(system)) > 0, SOON);
+  await vi.waitUntil(async () => (await SIMULATED.countDeparted(system)) > 0, SOON);
   await limitFiles(4_096);
   const leads = await call("GET", `${api}/leads?limit=1`);
   expect(await addLead()).toMatchObject({ status: 503, body: { error: { code: "STORE_UNAVAILABLE" } } });

@@ -3,8 +3,9 @@
  * is told, nothing hangs, and afterwards the campaign goes on by itself, with nobody lost and nobody told twice.
  */
 import { setTimeout as wait } from "node:timers/promises";
-import { countDeparted, importLeads, readCampaign, runCampaign } from "@mini-crm/cli/drill/campaigns";
+import { importLeads, readCampaign, runCampaign } from "@mini-crm/cli/drill/campaigns";
 import type { Answer } from "@mini-crm/cli/drill/system";
+import { SIMULATED } from "@mini-crm/cli/drill/whatsapp";
 import { ownEngines } from "@mini-crm/runtime/own-engines";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { freePort } from "./engines/free-port.ts";
@@ -61,10 +62,10 @@ async function ownFolder(): Promise<string> {
 
 /** Runs a campaign; resolves when some of it has left, and some has not. */
 async function campaignInTheMiddle(): Promise<string> {
-  const before = await countDeparted(system);
+  const before = await SIMULATED.countDeparted(system);
   const id = await runCampaign(system);
-  await vi.waitUntil(async () => (await countDeparted(system)) > before, SOON);
-  expect((await countDeparted(system)) - before).toBeLessThan(LEADS);
+  await vi.waitUntil(async () => (await SIMULATED.countDeparted(system)) > before, SOON);
+  expect((await SIMULATED.countDeparted(system)) - before).toBeLessThan(LEADS);
   return id;
 }
 

@@ -55,7 +55,7 @@ test("an outage opens the breaker, costs nobody the message, and ends by itself"
   await run.clock.advance(3_000);
   run.simulator.behave({ unreachable: true });
   await run.clock.advance(30_000);
-  const sender = run.workers.sendWorker.senders.get("default");
+  const sender = run.workers.channels.all()[0];
   expect(sender?.breaker.state().state).not.toBe("closed");
   expect(ledgerOf(await run.campaign())).toMatchObject({ sent: 100, failed: 0, uncertain: 0, pending: 200 });
   run.simulator.behave({ unreachable: false });

@@ -1,7 +1,7 @@
 /** Proves that a pre-flight tells the truth: what it shows is what the ledger says when the campaign has been run. */
 import { type CampaignOptions, NO_OPTIONS, type QuietHours } from "@mini-crm/core/campaign/options";
 import { preflight, startAsShown } from "@mini-crm/core/campaign/preflight";
-import { finalOf, REMOVALS } from "@mini-crm/core/campaign/survey";
+import { finalOf, lengthOf, REMOVALS } from "@mini-crm/core/campaign/survey";
 import { sendTest } from "@mini-crm/core/campaign/test-send";
 import { chanceFrom } from "@mini-crm/core/chance";
 import { draft, importLeads, newId } from "@mini-crm/core/contracts/samples";
@@ -91,17 +91,16 @@ test.each([1, 2])("the ledger of a run says what its pre-flight showed, seed %i"
   const { survey, messages } = await runAsShown(run, id);
   const skipped = (code: string) => messages.filter((message) => message.code === code).length;
   expect(survey.removed).toEqual(Object.fromEntries(REMOVALS.map((removal) => [removal, skipped(removal)])));
-  for (const removal of REMOVALS) if (removal !== "render_failed") expect(survey.removed[removal], removal).toBeGreaterThan(0);
+  for (const removal of REMOVALS)
+    if (removal !== "render_failed" && removal !== "outside_window") expect(survey.removed[removal], removal).toBeGreaterThan(0);
   expect([survey.matched, finalOf(survey)]).toEqual([messages.length, sentOf(messages).length]);
   expect(survey.variants).toEqual([0, 1].map((index) => sentOf(messages).filter(({ variant }) => variant === index).length));
   const texts = new Map(messages.map(({ lead_id, text }) => [lead_id, text]));
   for (const sample of [...survey.samples, survey.longest, survey.shortest]) {
-    expect(texts.get(sample?.lead_id ?? "")).toBe(sample?.rendered.kind === "text" && sample.rendered.text);
+    expect(texts.get(sample?.lead_id ?? "")).toBe(sample?.worded.kind === "content" && sample.worded.content.text);
   }
   const lengths = sentOf(messages).map(({ text }) => text?.length ?? 0);
-  const extremes = [survey.longest, survey.shortest].map(
-    (sample) => sample?.rendered.kind === "text" && sample.rendered.text.length,
-  );
+  const extremes = [survey.longest, survey.shortest].map((sample) => sample && lengthOf(sample));
   expect(extremes).toEqual([Math.max(...lengths), Math.min(...lengths)]);
 });
 
@@ -128,14 +127,14 @@ test("a test message goes the way of every message, and is in no figure", async 
   const to = ["+4930901821", "+4930901822", "+4930901823"];
   const sent = await sendTest({ ...run, newId }, id, { to, lead_id: null, variant: null });
   expect(sent.kind).toBe("queued");
-  const testsNow = async () => (await run.store.tests.ofCampaign(id, { page: 1, limit: 10 })).items;
+  const testsNow = async () => (await run.store.direct.ofCampaign(id, { page: 1, limit: 10 })).items;
   await run.clock.advance(30_000);
   expect((await testsNow()).map(({ status }) => status === "PENDING")).toEqual([true, false, false]);
   await run.advanceUntil(async () => (await testsNow()).every(({ delivered_at }) => delivered_at !== null), DAY_MS);
   const outbox = run.simulator.outbox({ page: 1, limit: 10 }).items;
   expect(outbox.map((message) => [message.to, message.text])).toEqual(to.map((phone) => [phone, "Hi Ana"]));
   expect((await run.store.campaigns.read(id))?.status).toBe("DRAFT");
-  expect(run.workers.testSender.stats()).toMatchObject({ sent: 3, errors: 0 });
+  expect(run.workers.directSender.stats()).toMatchObject({ sent: 3, errors: 0 });
 });
 
 test("a test that is never answered is uncertain, and one that is refused has failed with the reason", async () => {
@@ -144,7 +143,7 @@ test("a test that is never answered is uncertain, and one that is refused has fa
   const run = simulated;
   await importLeads(run.store, [{ name: "Ana", phones: ["+4930901820"], tags: ["a"] }], run.clock.now());
   const id = await campaignTo(run, hasTag("a"), "Hi {{name}}", {});
-  const only = async () => (await run.store.tests.ofCampaign(id, { page: 1, limit: 1 })).items[0];
+  const only = async () => (await run.store.direct.ofCampaign(id, { page: 1, limit: 1 })).items[0];
   await sendTest({ ...run, newId }, id, { to: ["+4930901821"], lead_id: null, variant: null });
   await run.clock.advance(25_000);
   expect(await only()).toMatchObject({ status: "UNCERTAIN", code: "no_answer" });

@@ -1,5 +1,6 @@
 /** Proves, over hours of virtual time, that campaigns start at their time and once, wait for a person where they must, and pause at once. */
 import type { Campaign } from "@mini-crm/core/campaign/campaign";
+import { NO_CONTENT } from "@mini-crm/core/campaign/earlier-versions";
 import { NO_OPTIONS } from "@mini-crm/core/campaign/options";
 import { freeze } from "@mini-crm/core/campaign/start-campaign";
 import { draft, EVERYBODY, importLeads, leadInputs, newId } from "@mini-crm/core/contracts/samples";
@@ -134,7 +135,7 @@ describe("a campaign that is paused", () => {
   test.each([1, 2, 3])("sends nothing later than a second after that, and resumed loses no place: seed %i", async (seed) => {
     const it = open({ seed, behaviour: { latency: { fromMs: 50, toMs: LATENCY_MS } } });
     const campaign = await createCampaign(it, LEADS);
-    const frozen = freeze(campaign, EVERYBODY, it.clock.now());
+    const frozen = freeze(campaign, NO_CONTENT, EVERYBODY, it.clock.now());
     for (const worker of ["one", "two", "three"]) await it.work(worker);
     await it.bus.commit([
       {

@@ -1,6 +1,7 @@
 /** Proves that backends and workers share the load, come and go in mid-campaign, and lose nothing and double nothing. */
-import { ask, countDeparted, importLeads, newestCampaigns, readCampaign, runCampaign } from "@mini-crm/cli/drill/campaigns";
+import { ask, importLeads, newestCampaigns, readCampaign, runCampaign } from "@mini-crm/cli/drill/campaigns";
 import { PARTS, type Started } from "@mini-crm/cli/drill/system";
+import { SIMULATED } from "@mini-crm/cli/drill/whatsapp";
 import { ownEngines } from "@mini-crm/runtime/own-engines";
 import { Admin } from "@platformatic/kafka";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
@@ -151,10 +152,10 @@ test("workers that come, stop and are killed in mid-campaign lose nobody and dou
     return ended?.exited;
   };
 
-  const before = await countDeparted(system);
+  const before = await SIMULATED.countDeparted(system);
   const campaigns: string[] = [];
   while (campaigns.length < 6) campaigns.push(await runCampaign(system));
-  const left = async () => (await countDeparted({ workersUrl: [...running.keys()][0] ?? "" })) - before;
+  const left = async () => (await SIMULATED.countDeparted({ ...system, workersUrl: [...running.keys()][0] ?? "" })) - before;
   const first = await sender();
   await startMore();
   expect(await end(first, "SIGTERM")).toBe(0);

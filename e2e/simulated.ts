@@ -7,16 +7,17 @@ import { createSimulator, type Simulator } from "@mini-crm/adapters/whatsapp-sim
 import type { Campaign } from "@mini-crm/core/campaign/campaign";
 import type { SteeringCommand } from "@mini-crm/core/campaign/lifecycle";
 import { type CampaignOptions, NO_OPTIONS } from "@mini-crm/core/campaign/options";
+import { NO_LIMITS, type RateLimit } from "@mini-crm/core/channel/limits";
 import { draft, importLeads, leadInputs, startOf } from "@mini-crm/core/contracts/samples";
 import type { LeadInput } from "@mini-crm/core/lead/lead";
 import type { EventBus } from "@mini-crm/core/ports/event-bus";
-import type { RateLimit, Store } from "@mini-crm/core/ports/store";
+import type { Store } from "@mini-crm/core/ports/store";
 import { type VirtualClock, virtualClock } from "@mini-crm/core/ports/virtual-clock";
-import { startWorkers, type Workers } from "@mini-crm/workers/start-workers";
+import { DEFAULT_TIMING, startWorkers, type Workers } from "@mini-crm/workers/start-workers";
 import { pino } from "pino";
 
 export const RECEIPT_WINDOW_MS = 24 * 3_600_000;
-const TIMING = { leaseMs: 30_000, sendTimeoutMs: 20_000, recoverEveryMs: 1_000, receiptWindowMs: RECEIPT_WINDOW_MS };
+const TIMING = { ...DEFAULT_TIMING, receiptWindowMs: RECEIPT_WINDOW_MS };
 
 export interface WorldOptions {
   seed: number;
@@ -75,7 +76,7 @@ export function openWorld({ seed, rate, behaviour = {} }: WorldOptions): World {
       const own = onBus ?? embeddedBus({ database, clock, owner: worker, ...AMONG_OTHERS });
       if (onBus === undefined) buses.push(own);
       const deps = { store, bus: own, clock, log: LOG, worker };
-      const workers = await startWorkers(deps, [{ id: "default", provider: simulator, rate }], TIMING);
+      const workers = await startWorkers(deps, { open: async () => simulator, limitsOf: () => ({ ...NO_LIMITS, rate }) }, TIMING);
       working.push(workers);
       return workers;
     },

@@ -4,7 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { importLeads, readCampaign, readOutbox, runCampaign } from "./campaign.ts";
+import { importLeads, readCampaign, runCampaign, SIMULATED } from "./campaign.ts";
 import { call, LAYOUTS, LISTENS, printed, type System, startEntry, startSystem, temporaryFolder } from "./system.ts";
 
 let folder = "";
@@ -104,7 +104,7 @@ test.each(LAYOUTS)(
     system = second;
     await expect.poll(() => readCampaign(second, id), { timeout: 30_000 }).toMatchObject({ status: "COMPLETED" });
     expect((await readCampaign(second, id)).stats).toMatchObject({ audience: 5_000, sent: 5_000, uncertain: 0, pending: 0 });
-    expect(await readOutbox(second)).toMatchObject({ sentMoreThanOnce: 0 });
+    expect(await SIMULATED.outbox(second)).toMatchObject({ sentMoreThanOnce: 0 });
   },
 );
 
@@ -153,5 +153,5 @@ test("while WhatsApp is out of reach the campaign waits and everybody is told; w
     .poll(() => readCampaign(running, id), { timeout: 30_000 })
     .toMatchObject({ status: "COMPLETED", stats: { sent: 50 } });
   expect(await whatsapp()).toMatchObject({ connected: true });
-  expect(await readOutbox(running)).toMatchObject({ sentMoreThanOnce: 0 });
+  expect(await SIMULATED.outbox(running)).toMatchObject({ sentMoreThanOnce: 0 });
 });

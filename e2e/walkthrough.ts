@@ -108,7 +108,7 @@ function walk(layout: Layout, engines: OwnEngines): void {
           JobExpander: { status: "healthy", processedJobs: 0 },
           SendWorker: { status: "healthy", connected: true },
           StatusAggregator: { status: "healthy", processed: 0 },
-          TestSender: { status: "healthy", sent: 0 },
+          DirectSender: { status: "healthy", sent: 0 },
           WebhookSender: { status: "healthy", delivered: 0 },
         },
         uptime: WHOLE,

@@ -7,20 +7,22 @@ let backend: TestBackend;
 /** Every route that takes a body, on things that exist, with a body that it takes. */
 let routes: { method: "POST" | "PATCH"; url: string; good: Record<string, unknown> }[];
 /** Their number, for tests that are declared before the backend is there. */
-const ROUTES = [0, 1, 2, 3, 4, 5, 6, 7, 8];
+const ROUTES = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
 
 beforeAll(async () => {
   backend = await openBackend();
   await backend.call("POST", "/api/v1/leads/bulk", { leads: FIVE_LEADS });
   const leads = await backend.call("GET", "/api/v1/leads");
+  const leadId = leads.body.data.leads[0]._id;
   const { segmentId, campaignId } = await draftCampaign(backend);
   const { campaignId: scheduledId } = await draftCampaign(backend);
   const inAnHour = new Date(backend.clock.now() + 3_600_000).toISOString();
   const rule_ast = moreThan("total_spend", 1000);
+  await backend.call("POST", "/api/v1/channels", { name: "Phone", kind: "web" });
   const campaign = { name: "x", segment_id: segmentId, message_template: "Hi" };
   routes = [
     { method: "POST", url: "/api/v1/leads", good: { name: "x" } },
-    { method: "PATCH", url: `/api/v1/leads/${leads.body.data.leads[0]._id}`, good: { name: "x" } },
+    { method: "PATCH", url: `/api/v1/leads/${leadId}`, good: { name: "x" } },
     { method: "POST", url: "/api/v1/leads/bulk", good: { leads: [{ name: "x" }] } },
     { method: "POST", url: "/api/v1/segments", good: { name: "x", rule_ast } },
     { method: "PATCH", url: `/api/v1/segments/${segmentId}`, good: { name: "x", rule_ast } },
@@ -28,6 +30,10 @@ beforeAll(async () => {
     { method: "POST", url: "/api/v1/campaigns", good: campaign },
     { method: "PATCH", url: `/api/v1/campaigns/${campaignId}`, good: campaign },
     { method: "POST", url: `/api/v1/campaigns/${scheduledId}/schedule`, good: { at: inAnHour, grace_minutes: 60 } },
+    { method: "POST", url: "/api/v1/channels", good: { name: "Made here", kind: "simulator" } },
+    { method: "PATCH", url: "/api/v1/channels/phone", good: { name: "x", web: { warm_up: false } } },
+    { method: "POST", url: "/api/v1/channels/phone/pair", good: { method: "code", phone: "+4930901820" } },
+    { method: "POST", url: `/api/v1/leads/${leadId}/messages`, good: { text: "x" } },
   ];
 });
 afterAll(() => backend.close());
@@ -106,7 +112,7 @@ describe.each(ROUTES)("the body of route %i", (index) => {
 });
 
 describe("a field that nobody knows is refused by its name", () => {
-  test.each([0, 1, 3, 4, 5, 6, 7, 8])("on route %i", async (index) => {
+  test.each([0, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])("on route %i", async (index) => {
     const problem = await firstProblem(index, { colour: "red" });
     expect(problem).toMatchObject({ field: "colour", rule: "unknown_field" });
     expect(problem.message).toContain("colour");
@@ -114,7 +120,7 @@ describe("a field that nobody knows is refused by its name", () => {
 });
 
 describe("a name", () => {
-  const named = [0, 1, 3, 4, 6, 7];
+  const named = [0, 1, 3, 4, 6, 7, 9, 10];
   test.each(named)("of a megabyte is refused on route %i", async (index) => {
     const problem = await firstProblem(index, { name: "x".repeat(1_000_000) });
     expect(problem).toMatchObject({ field: "name", rule: "max_length" });
@@ -126,11 +132,11 @@ describe("a name", () => {
       expect(await firstProblem(index, { name })).toMatchObject({ field: "name", rule: "text" });
   });
 
-  test.each([3, 4, 6, 7])("that is blank is refused on route %i", async (index) => {
+  test.each([3, 4, 6, 7, 9, 10])("that is blank is refused on route %i", async (index) => {
     for (const name of ["", "   "]) expect((await firstProblem(index, { name })).field).toBe("name");
   });
 
-  test.each([3, 4, 6, 7])("that is no text is refused on route %i", async (index) => {
+  test.each([3, 4, 6, 7, 9, 10])("that is no text is refused on route %i", async (index) => {
     for (const name of [5, null, {}, []]) {
       expect(await firstProblem(index, { name })).toEqual({ field: "name", rule: "type", message: "`name` must be text." });
     }
@@ -237,6 +243,7 @@ describe("what does not exist", () => {
     ["/api/v1/campaigns/", "CAMPAIGN_NOT_FOUND", ["GET", "PATCH", "DELETE"]],
     ["/api/v1/delivery/campaign/", "CAMPAIGN_NOT_FOUND", ["GET"]],
     ["/api/v1/messages/", "MESSAGE_NOT_FOUND", ["GET"]],
+    ["/api/v1/channels/", "CHANNEL_NOT_FOUND", ["GET", "PATCH", "DELETE"]],
   ] as const)("%s answers %s for every identifier and method", async (path, code, methods) => {
     for (const id of ids) {
       for (const method of methods) {

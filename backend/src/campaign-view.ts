@@ -43,9 +43,10 @@ async function circumstancesOf(
 ): Promise<Circumstances> {
   const channels = workers.flatMap(({ channels: signs }) => signs);
   const channel = channelAmong(channels, campaign.channel_id);
-  const rate = channel?.rate ?? null;
-  const [use, counts, due, ahead, sentLastMinute] = await Promise.all([
+  const { rate = null, recipientsPerDay = null } = channel?.limits ?? {};
+  const [use, recipientUse, counts, due, ahead, sentLastMinute] = await Promise.all([
     rate === null ? null : store.messages.rateUse(campaign.channel_id, rate, now),
+    recipientsPerDay === null ? null : store.contacts.recipientUse(campaign.channel_id, now),
     store.messages.counts(campaign._id),
     store.messages.nextDue(campaign._id),
     store.messages.ahead(campaign._id, now),
@@ -53,7 +54,7 @@ async function circumstancesOf(
   ]);
   const ready = counts.find(({ status, code }) => status === "PENDING" && code === null)?.messages ?? 0;
   const workersRun = workers.some(({ stages }) => stages["sendWorker"] === "running");
-  return { campaign, workersRun, channel, use, ready, due, ahead, sentLastMinute, receiptWindowMs, now };
+  return { campaign, workersRun, channel, use, recipientUse, ready, due, ahead, sentLastMinute, receiptWindowMs, now };
 }
 
 /** Returns how to bring a campaign's `expected` up to date: of one that was never run it is what its segment has now. */

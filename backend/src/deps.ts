@@ -4,6 +4,7 @@ import type { EncodedLeads } from "@mini-crm/core/lead/read-leads";
 import type { Clock } from "@mini-crm/core/ports/clock";
 import type { EventBus } from "@mini-crm/core/ports/event-bus";
 import type { Store } from "@mini-crm/core/ports/store";
+import type { Vault } from "@mini-crm/core/ports/vault";
 import type { WebhookTransport } from "@mini-crm/core/ports/webhook-transport";
 import type { Rule } from "@mini-crm/core/segment/rule";
 import type { FastifyBaseLogger } from "fastify";
@@ -23,6 +24,12 @@ export interface BackendDeps {
   webhookTransport: Pick<WebhookTransport, "refusalOf">;
   /** The channel that a new campaign sends through. */
   defaultChannelId: string;
+  /** The most messages in any minute of a channel that says nothing else; 0 for no limit. */
+  messagesPerMinute: number;
+  /** Where others reach the backend; null: as whoever asks has called it. */
+  publicUrl: string | null;
+  /** Seals the secrets of channels. */
+  vault: Vault;
   /** How long a campaign waits for receipts before it completes without them. */
   receiptWindowMs: number;
   /** Null lets everybody call. */

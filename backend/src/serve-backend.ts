@@ -5,6 +5,7 @@ import { openWebhookTransport, ruleAsMongoQuery } from "@mini-crm/runtime/engine
 import { listen } from "@mini-crm/runtime/http/listen";
 import { openIntake } from "@mini-crm/runtime/intake";
 import type { Closable, ProcessContext } from "@mini-crm/runtime/run-process";
+import { openVault } from "@mini-crm/runtime/vault";
 import { buildBackend } from "./build-server.ts";
 
 const VERSION = "1.0.0";
@@ -22,6 +23,9 @@ export async function serveBackend({ config, log, engines }: ProcessContext): Pr
     ruleAsMongoQuery,
     webhookTransport: openWebhookTransport(config),
     defaultChannelId: DEFAULT_CHANNEL_ID,
+    messagesPerMinute: config.messagesPerMinute,
+    publicUrl: config.publicUrl,
+    vault: openVault(config),
     receiptWindowMs: config.receiptWindowMs,
     apiKey: config.apiKey,
     engines: names,

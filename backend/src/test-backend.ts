@@ -6,6 +6,7 @@ import { idSource } from "@mini-crm/core/id";
 import { openEngines, openWebhookTransport, ruleAsMongoQuery } from "@mini-crm/runtime/engines";
 import type { HttpServer } from "@mini-crm/runtime/http/http-server";
 import { openIntake } from "@mini-crm/runtime/intake";
+import { openVault } from "@mini-crm/runtime/vault";
 import { pino } from "pino";
 import Schema from "typebox/schema";
 import { buildBackend } from "./build-server.ts";
@@ -20,6 +21,7 @@ export async function openBackend(changes: Partial<BackendDeps> = {}) {
   const dataDir = await mkdtemp(join(tmpdir(), "mini-crm-backend-"));
   const engines = await openEngines({ dataDir });
   const intake = openIntake();
+  const vault = openVault({ secretsKey: null, dataDir });
   const log: string[] = [];
   const app = await buildBackend({
     store: engines.store,
@@ -31,6 +33,9 @@ export async function openBackend(changes: Partial<BackendDeps> = {}) {
     ruleAsMongoQuery,
     webhookTransport: openWebhookTransport({ webhooksToPrivateAddresses: false }),
     defaultChannelId: "default",
+    messagesPerMinute: 30,
+    publicUrl: null,
+    vault,
     receiptWindowMs: 86_400_000,
     apiKey: null,
     engines: engines.names,
@@ -46,6 +51,7 @@ export async function openBackend(changes: Partial<BackendDeps> = {}) {
     store: engines.store,
     bus: engines.bus,
     clock: engines.clock,
+    vault,
     /** Sends `body` as JSON (a text as it is), and throws where the answer is not what its route's schema says. */
     async call(method: Method, url: string, body?: unknown) {
       const payload = body === undefined || typeof body === "string" ? body : JSON.stringify(body);

@@ -1,4 +1,5 @@
 /** Owns a campaign's way through its messages as tests of the backend need it: step by step, without workers. */
+import { NO_LIMITS } from "@mini-crm/core/channel/limits";
 import type { Instant } from "@mini-crm/core/instant";
 import type { ReceiptStatus } from "@mini-crm/core/message/message";
 import type { TestBackend } from "./test-backend.ts";
@@ -39,10 +40,15 @@ export async function draftCampaign(backend: TestBackend, spend = 1000): Promise
 export async function beginSending({ store, bus, clock }: TestBackend, campaignId: string): Promise<string[]> {
   const expand = { campaign_id: campaignId, after: null, leadsPerWindow: 1000, now: clock.now() };
   await bus.commit([{ step: "expand", input: expand }]);
-  const common = { channel_id: "default", worker: "test", rate: null, leaseMs: 60_000, now: clock.now() };
+  const common = { channel_id: "default", worker: "test", limits: NO_LIMITS, leaseMs: 60_000, now: clock.now() };
   const claim = await store.messages.claim({ ...common, campaign_id: campaignId, after: null, up_to: "f".repeat(24), max: 1000 });
   if (claim.kind !== "claimed") throw new Error(`Nothing was claimed: ${claim.kind}`);
-  const messages = claim.messages.map(({ _id, attempt }) => ({ _id, attempt, text: `Text of ${_id}` }));
+  const messages = claim.messages.map(({ _id, attempt, phone }) => ({
+    _id,
+    attempt,
+    phone: phone ?? "",
+    text: `Text of ${_id}`,
+  }));
   return (await store.messages.admit({ ...common, messages })).admitted;
 }
 

@@ -3,10 +3,10 @@ import type { SimulatorBehaviour } from "@mini-crm/adapters/whatsapp-simulator/b
 import { fateOf, receiptsOf } from "@mini-crm/adapters/whatsapp-simulator/fate";
 import type { SentText } from "@mini-crm/adapters/whatsapp-simulator/outbox";
 import { createSimulator } from "@mini-crm/adapters/whatsapp-simulator/simulator";
+import type { RateLimit } from "@mini-crm/core/channel/limits";
 import type { Instant } from "@mini-crm/core/instant";
 import type { Clock } from "@mini-crm/core/ports/clock";
-import type { RateLimit } from "@mini-crm/core/ports/store";
-import type { OutgoingText, SendAnswer, WhatsAppProvider } from "@mini-crm/core/ports/whatsapp-provider";
+import type { OutgoingMessage, SendAnswer, WhatsAppProvider } from "@mini-crm/core/ports/whatsapp-provider";
 import { createDesk } from "./desk.ts";
 import type { Life } from "./life.ts";
 import type { Trace } from "./trace.ts";
@@ -55,7 +55,7 @@ export function openOutside({ channel, time, seed, behaviour, trace, onSecondHan
 
   const outbox = () => simulator.outbox({ page: 1, limit: MOST_SENT }).items;
 
-  async function carry(message: OutgoingText, by: string): Promise<SendAnswer> {
+  async function carry(message: OutgoingMessage, by: string): Promise<SendAnswer> {
     const first = handedOver.get(message.messageId);
     if (first !== undefined && !first.isBack) onSecondHandOver(message.messageId, first, by);
     const handOver: HandOver = { at: time.now(), by, isBack: false };
@@ -88,6 +88,8 @@ export function openOutside({ channel, time, seed, behaviour, trace, onSecondHan
       start: async () => {},
       stop: async () => {},
       health: simulator.health,
+      pair: simulator.pair,
+      logOut: simulator.logOut,
       checkNumbers: simulator.checkNumbers,
       send: (message) => life.handOver("send", () => carry(message, life.name)),
       onReceipts: (listener) => receipts.listen(life, listener),
@@ -99,7 +101,7 @@ export function openOutside({ channel, time, seed, behaviour, trace, onSecondHan
     outbox,
     receiptsUntil() {
       const planned = outbox().flatMap(({ message_id, at }) =>
-        receiptsOf(message_id, fateOf(seed, message_id), simulator.behaviour(), at).map(({ due }) => due + (due - at) / 4),
+        receiptsOf(message_id, fateOf(seed, message_id), simulator.behaviour(), at, null).map(({ due }) => due + (due - at) / 4),
       );
       return Math.max(time.now(), ...planned) + LONGEST_COURIER_PAUSE_MS;
     },

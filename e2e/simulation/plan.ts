@@ -1,7 +1,7 @@
 /** Owns what a seed stands for: the size of a simulated world, how WhatsApp behaves in it, and the accidents in their order. */
 import type { SimulatorBehaviour } from "@mini-crm/adapters/whatsapp-simulator/behaviour";
 import type { CampaignOptions } from "@mini-crm/core/campaign/options";
-import type { RateLimit } from "@mini-crm/core/ports/store";
+import type { RateLimit } from "@mini-crm/core/channel/limits";
 import { ACCIDENTS, type AccidentKind } from "./accidents.ts";
 import { type Draws, drawsFor } from "./draws.ts";
 

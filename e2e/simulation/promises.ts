@@ -3,8 +3,8 @@ import { readCampaign } from "@mini-crm/adapters/sqlite/campaigns";
 import type { Connection } from "@mini-crm/adapters/sqlite/connection";
 import { type Campaign, type CampaignStatus, ledgerOf, type MessageCounts, noMessages } from "@mini-crm/core/campaign/campaign";
 import { canaryRoom, canarySize } from "@mini-crm/core/campaign/canary";
+import type { RateLimit } from "@mini-crm/core/channel/limits";
 import { MESSAGE_STATUSES, type Message, type MessageStatus, messageId } from "@mini-crm/core/message/message";
-import type { RateLimit } from "@mini-crm/core/ports/store";
 import type { CampaignMove, MessageMove, Moves } from "./watched-database.ts";
 
 /** Says which promise was broken, and by what. */

@@ -66,7 +66,7 @@ const WATCH = `
 /** `onMoves` hears of every transaction that moved something, right after it. */
 export function openWatchedDatabase(clock: Pick<Clock, "now" | "random">, onMoves: (moves: Moves) => void): WatchedDatabase {
   const connection = openConnection(":memory:", "read-write");
-  migrate(connection.db);
+  migrate(connection.db, clock.now());
   connection.db.exec(WATCH);
   const verbs = createVerbs(connection, clock);
 

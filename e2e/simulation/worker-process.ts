@@ -3,7 +3,10 @@ import { embeddedBus } from "@mini-crm/adapters/embedded-bus/bus";
 import { sqliteStore } from "@mini-crm/adapters/sqlite/store";
 import type { Verbs } from "@mini-crm/adapters/sqlite/verbs";
 import { AppError } from "@mini-crm/core/app-error";
-import { startWorkers } from "@mini-crm/workers/start-workers";
+import type { Channel } from "@mini-crm/core/channel/channel";
+import { NO_LIMITS } from "@mini-crm/core/channel/limits";
+import type { ChannelAccess } from "@mini-crm/workers/deps";
+import { DEFAULT_TIMING, startWorkers } from "@mini-crm/workers/start-workers";
 import { pino } from "pino";
 import { drawsFor } from "./draws.ts";
 import { withEchoes } from "./echoes.ts";
@@ -29,7 +32,7 @@ export interface Closable {
 
 /** How long a slow call of the database waits for its turn, and its answer for somebody to hear it. */
 const MOST_SLOW_MS = 600;
-const TIMING = { leaseMs: 30_000, sendTimeoutMs: 20_000, receiptWindowMs: 1_800_000 };
+const TIMING = { ...DEFAULT_TIMING, channelsEveryMs: 10_000, receiptWindowMs: 1_800_000 };
 /** Commits of others cannot be seen on a shared connection, so news is looked for from time to time. */
 const BUS = { pollMs: 1_300, ownedForMs: 10_000 };
 
@@ -42,11 +45,17 @@ export async function startWorkerProcess(life: Life, dead: readonly string[], de
   const echoing = withEchoes(bus, drawsFor(seed, `echoes of ${life.name}`), plan.echoShare);
   const log = pino({ level: "error", base: null, timestamp: false }, { write: (line) => judgeLine(line, violate) });
   for (const name of dead) await store.processes.died(name, life.clock.now());
-  const channels = outsides.map((outside) => ({ ...outside.channel, provider: outside.providerFor(life) }));
-  const workers = await startWorkers({ store, bus: echoing, clock: life.clock, log, worker: life.name }, channels, {
-    ...TIMING,
-    recoverEveryMs: plan.recoverEveryMs,
-  });
+  const outsideOf = ({ _id }: Channel): Outside => {
+    const outside = outsides.find(({ channel }) => channel.id === _id);
+    if (outside === undefined) throw new Error(`Nobody planned the channel ${_id}`);
+    return outside;
+  };
+  const access: ChannelAccess = {
+    open: async (channel) => outsideOf(channel).providerFor(life),
+    limitsOf: (channel) => ({ ...NO_LIMITS, rate: outsideOf(channel).channel.rate }),
+  };
+  const timing = { ...TIMING, recoverEveryMs: plan.recoverEveryMs };
+  const workers = await startWorkers({ store, bus: echoing, clock: life.clock, log, worker: life.name }, access, timing);
   return {
     async close() {
       await workers.close();

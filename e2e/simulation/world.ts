@@ -2,6 +2,7 @@
 import { embeddedBus } from "@mini-crm/adapters/embedded-bus/bus";
 import type { Connection } from "@mini-crm/adapters/sqlite/connection";
 import { sqliteStore } from "@mini-crm/adapters/sqlite/store";
+import { DEFAULT_CHANNEL_ID, defaultChannel } from "@mini-crm/core/channel/channel";
 import { TOPICS } from "@mini-crm/core/event/topics";
 import type { MessageStatus } from "@mini-crm/core/message/message";
 import type { EventBus } from "@mini-crm/core/ports/event-bus";
@@ -87,6 +88,9 @@ export function createWorld({ seed, plan, bug, hashed }: WorldOptions): World {
   const atOnce: World["atOnce"] = (task) => {
     void task().catch((error: unknown) => violate(`An accident failed: ${String(error)}`));
   };
+  for (const { id } of plan.channels) {
+    if (id !== DEFAULT_CHANNEL_ID) atOnce(() => addChannel(store, id, time.now()));
+  }
   let inMotion = 0;
   const later: World["later"] = (delayMs, task) => {
     inMotion += 1;
@@ -171,4 +175,8 @@ function noteMoves(trace: Trace, { messages, campaigns }: Moves): void {
   for (const [kind, moved] of Map.groupBy(messages, ({ from, to }) => `${from ?? ""}>${to}`)) {
     trace.note("", `  ${kind}`, `${moved.length}: ${moved.map(({ campaign_id, lead_id }) => campaign_id + lead_id).join(" ")}`);
   }
+}
+
+async function addChannel(store: Store, id: string, now: number): Promise<void> {
+  await store.channels.create({ ...defaultChannel(now), _id: id });
 }

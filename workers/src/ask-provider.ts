@@ -1,13 +1,15 @@
-/** Owns how a provider is asked to send a text, and how its channel's circuit breaker hears of the answer. */
+/** Owns how a provider is asked to send a message, and how its channel's circuit breaker hears of the answer. */
+import { textEvent } from "@mini-crm/core/event/heard";
 import type { Verdict } from "@mini-crm/core/message/answer";
 import type { Clock } from "@mini-crm/core/ports/clock";
-import type { OutgoingText, SendAnswer } from "@mini-crm/core/ports/whatsapp-provider";
-import type { Sender } from "./send-worker.ts";
+import type { OutgoingMessage, SendAnswer } from "@mini-crm/core/ports/whatsapp-provider";
+import type { PipelineDeps } from "./deps.ts";
+import type { Sender } from "./sender.ts";
 
 /** The provider's answer; a failure that is none of its answers means that nobody knows. */
-export async function answerTo(text: OutgoingText, { channel }: Sender): Promise<SendAnswer> {
+export async function answerTo(message: OutgoingMessage, { provider }: Sender): Promise<SendAnswer> {
   try {
-    return await channel.provider.send(text);
+    return await provider.send(message);
   } catch (error) {
     return { kind: "unknown", reason: error instanceof Error ? error.message : String(error) };
   }
@@ -22,4 +24,17 @@ export async function noAnswerWithin(timeoutMs: number, clock: Clock, answered: 
 export function tellBreaker(breaker: Sender["breaker"], verdict: Verdict, answer: SendAnswer): void {
   if (verdict.providerWorks) breaker.succeeded();
   else breaker.failed("reason" in answer ? answer.reason : "No reason given", verdict.restMs);
+}
+
+/** Where the answer was that the recipient wants no (more) messages, that is heard as if they had written it. */
+export async function heedWish(
+  { bus, clock }: Pick<PipelineDeps, "bus" | "clock">,
+  sender: Sender,
+  { messageId, to }: OutgoingMessage,
+  answer: SendAnswer,
+): Promise<void> {
+  if (answer.kind !== "permanent" || answer.wish === null) return;
+  const { wish, reason: text } = answer;
+  const heard = { providerId: `${wish}-${messageId}`, from: to, userId: null, name: null, text, wish, at: clock.now() };
+  await bus.publish([textEvent(sender.channel()._id, heard)]);
 }

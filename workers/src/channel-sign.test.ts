@@ -1,6 +1,9 @@
 import { createBreaker } from "@mini-crm/core/channel/breaker";
+import { defaultChannel } from "@mini-crm/core/channel/channel";
+import { NO_LIMITS } from "@mini-crm/core/channel/limits";
 import { virtualClock } from "@mini-crm/core/ports/virtual-clock";
 import type { ProviderHealth } from "@mini-crm/core/ports/whatsapp-provider";
+import { unopenedProvider } from "@mini-crm/runtime/unopened-provider";
 import { expect, test } from "vitest";
 import { channelSignOf } from "./channel-sign.ts";
 
@@ -8,9 +11,23 @@ const RATE = { messages: 30, windowMs: 61_000 };
 
 function sending(health: Partial<ProviderHealth> = {}) {
   const clock = virtualClock({ start: 1_000 });
-  const known = { state: "open" as const, since: 0, reason: null, warning: null, deviceId: "d", userName: "u", ...health };
+  const known: ProviderHealth = {
+    state: "open",
+    since: 0,
+    reason: null,
+    until: null,
+    pairing: null,
+    warning: null,
+    standsBy: false,
+    deviceId: "d",
+    userName: "u",
+    recipientsPerDay: null,
+    ...health,
+  };
   const breaker = createBreaker(clock, { failures: 1, firstBackoffMs: 1_000, maxBackoffMs: 1_000 });
-  return { clock, channel: { id: "main", rate: RATE, provider: { health: () => known } }, breaker };
+  const provider = { ...unopenedProvider("", clock), health: () => known };
+  const limits = () => ({ ...NO_LIMITS, rate: RATE });
+  return { clock, channel: () => ({ ...defaultChannel(0), _id: "main" }), provider, limits, breaker };
 }
 
 test("a channel whose next message would be sent is connected, whatever is noted besides", () => {
@@ -18,11 +35,16 @@ test("a channel whose next message would be sent is connected, whatever is noted
     id: "main",
     state: "open",
     connected: true,
+    stands_by: false,
     since: 1_000,
     reason: null,
+    until: null,
+    pairing: null,
     warning: "Low quality",
     breaker: { state: "closed", until: null },
-    rate: RATE,
+    limits: { ...NO_LIMITS, rate: RATE },
+    device_id: "d",
+    user_name: "u",
   });
 });
 

@@ -2,9 +2,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createBreaker } from "@mini-crm/core/channel/breaker";
+import { defaultChannel } from "@mini-crm/core/channel/channel";
+import { NO_LIMITS } from "@mini-crm/core/channel/limits";
 import { virtualClock } from "@mini-crm/core/ports/virtual-clock";
-import { openEngines, openWhatsApp } from "@mini-crm/runtime/engines";
+import { openEngines } from "@mini-crm/runtime/engines";
 import { createLog } from "@mini-crm/runtime/log";
+import { openSimulator } from "@mini-crm/runtime/providers";
 import { expect, test } from "vitest";
 import { watchChannels } from "./channel-watch.ts";
 
@@ -20,11 +23,13 @@ test("a channel that connects, fails, recovers and stops is told each time, once
     },
   });
   const span = { fromMs: 1, toMs: 1 };
-  const provider = openWhatsApp({ dataDir, simulator: { seed: 1, latency: span, deliveredAfter: span, readAfter: span } }, clock);
+  const provider = openSimulator(
+    { dataDir, simulator: { seed: 1, latency: span, deliveredAfter: span, readAfter: span } },
+    clock,
+  );
   const breaker = createBreaker(clock, { failures: 2, firstBackoffMs: 10_000, maxBackoffMs: 10_000 });
-  const watch = watchChannels({ store, clock, log: createLog("silent", "test") }, [
-    { channel: { id: "default", provider, rate: null }, breaker },
-  ]);
+  const sender = { channel: () => defaultChannel(0), provider, breaker, limits: () => NO_LIMITS };
+  const watch = watchChannels({ store, clock, log: createLog("silent", "test") }, { all: () => [sender] });
   const told = async () => (await store.activity.after(0, 100)).map(({ subject, data }) => ({ subject, ...data }));
 
   await clock.advance(2_000);

@@ -1,8 +1,11 @@
 /** Owns what the workers are given: engines behind their ports, and settings. */
+import type { Channel } from "@mini-crm/core/channel/channel";
+import type { SendingLimits } from "@mini-crm/core/channel/limits";
+import type { Instant } from "@mini-crm/core/instant";
 import type { Clock } from "@mini-crm/core/ports/clock";
 import type { EventBus } from "@mini-crm/core/ports/event-bus";
-import type { RateLimit, Store } from "@mini-crm/core/ports/store";
-import type { WhatsAppProvider } from "@mini-crm/core/ports/whatsapp-provider";
+import type { Store } from "@mini-crm/core/ports/store";
+import type { ProviderHealth, WhatsAppProvider } from "@mini-crm/core/ports/whatsapp-provider";
 import type { Logger } from "@mini-crm/runtime/log";
 
 export interface PipelineDeps {
@@ -14,12 +17,11 @@ export interface PipelineDeps {
   worker: string;
 }
 
-/** A number that messages go out from. */
-export interface Channel {
-  id: string;
-  provider: WhatsAppProvider;
-  /** Null: as fast as the provider takes them. */
-  rate: RateLimit | null;
+/** How channels get to WhatsApp. */
+export interface ChannelAccess {
+  /** Makes the provider of a channel; throws an `AppError` where it cannot, such as for secrets that another key sealed. */
+  open(channel: Channel): Promise<WhatsAppProvider>;
+  limitsOf(channel: Channel, health: ProviderHealth, now: Instant): SendingLimits;
 }
 
 export interface Timing {
@@ -31,6 +33,10 @@ export interface Timing {
   sendTimeoutMs: number;
   /** How often expired leases, due retries and overdue receipts are looked for. */
   recoverEveryMs: number;
+  /** How often it is looked for channels that were added, changed or removed. */
+  channelsEveryMs: number;
+  /** How long the channels of a batch are sent over before those that wait let others have their turn. */
+  turnMs: number;
 }
 
 /** A part of the pipeline that runs until it is closed. */

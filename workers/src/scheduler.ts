@@ -4,7 +4,7 @@ import { type Campaign, endingOf, type Hold } from "@mini-crm/core/campaign/camp
 import { isMissed } from "@mini-crm/core/campaign/schedule";
 import { startCampaign } from "@mini-crm/core/campaign/start-campaign";
 import type { PipelineDeps, Stage, Timing } from "./deps.ts";
-import type { Sender } from "./send-worker.ts";
+import type { Senders } from "./sender.ts";
 
 export interface SchedulerStats {
   isRunning: boolean;
@@ -21,7 +21,7 @@ export interface SchedulerStats {
 const MESSAGES_PER_LOOK = 5_000;
 const CAMPAIGNS_PER_LOOK = 20;
 
-export function startScheduler(deps: PipelineDeps, senders: ReadonlyMap<string, Sender>, timing: Timing): Stage<SchedulerStats> {
+export function startScheduler(deps: PipelineDeps, senders: Pick<Senders, "all">, timing: Timing): Stage<SchedulerStats> {
   const { bus, clock, log } = deps;
   const stats: SchedulerStats = { isRunning: true, freed: 0, uncertain: 0, started: 0, errors: 0 };
   const closing = new AbortController();
@@ -109,6 +109,8 @@ async function startOnTime(deps: PipelineDeps, campaign: Campaign): Promise<"sta
       return "moved";
     case "segment_not_found":
       return { code: "segment_not_found", reason: "Its segment is not there any more: unschedule it and give it another one" };
+    case "channel_refused":
+      return { code: "channel_refused", reason: `It cannot be sent as it is: ${start.reason}` };
     case "empty_audience":
       return { code: "empty_audience", reason: "When it was to start, nobody was in its segment: run it when somebody is" };
     default:
@@ -116,11 +118,11 @@ async function startOnTime(deps: PipelineDeps, campaign: Campaign): Promise<"sta
   }
 }
 
-function warningsOf(senders: ReadonlyMap<string, Sender>): Record<string, string> {
+function warningsOf(senders: Pick<Senders, "all">): Record<string, string> {
   const warnings: Record<string, string> = {};
-  for (const [id, { channel }] of senders) {
-    const { warning } = channel.provider.health();
-    if (warning !== null) warnings[id] = warning;
+  for (const { channel, provider } of senders.all()) {
+    const { warning } = provider.health();
+    if (warning !== null) warnings[channel()._id] = warning;
   }
   return warnings;
 }

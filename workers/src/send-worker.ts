@@ -1,55 +1,49 @@
-/** Owns the middle stage: looks at pending messages become sends, under the rate limit and the circuit breaker. */
+/** Owns the middle stage: looks at pending messages become sends, under the limits and the circuit breaker of their channel. */
 import { AppError } from "@mini-crm/core/app-error";
-import { type Breaker, createBreaker } from "@mini-crm/core/channel/breaker";
 import type { MessageWindow } from "@mini-crm/core/event/topics";
-import type { Channel, PipelineDeps, Stage, Timing } from "./deps.ts";
+import type { Instant } from "@mini-crm/core/instant";
+import type { PipelineDeps, Stage, Timing } from "./deps.ts";
 import { sendClaimed, type Tally } from "./send-claimed.ts";
+import type { Sender, Senders } from "./sender.ts";
 
 export interface SendWorkerStats extends Tally {
   isRunning: boolean;
   errors: number;
 }
 
-/** A channel with what its one sender knows of it. */
-export interface Sender {
-  channel: Channel;
-  breaker: Breaker;
-}
-
 /** How many messages are claimed at once, and so are on the wire at once: what a crash leaves uncertain at the most. */
 const MESSAGES_PER_CLAIM = 1_000;
 const WINDOWS_PER_BATCH = 16;
 
-export interface SendWorker extends Stage<SendWorkerStats> {
-  /** The senders by channel, for the truth about each. */
-  senders: ReadonlyMap<string, Sender>;
+/**
+ * Channels share a partition, and so a batch, but not their limits. So a batch is one turn: what a channel that waits has not
+ * sent when the turn is over goes to the back of the queue, and holds none of the others' messages up.
+ */
+interface Turn {
+  endsAt: Instant;
+  signal: AbortSignal;
 }
 
-export function startSendWorker(deps: PipelineDeps, channels: readonly Channel[], timing: Timing): SendWorker {
+export function startSendWorker(deps: PipelineDeps, senders: Senders, timing: Timing): Stage<SendWorkerStats> {
   const tally: Tally = { processed: 0, sent: 0, failed: 0, skipped: 0, uncertain: 0, waitedAgain: 0 };
   let errors = 0;
   let isRunning = true;
-  const senders = new Map(channels.map((channel) => [channel.id, { channel, breaker: createBreaker(deps.clock) }]));
 
   const consumption = deps.bus.consume({
     topic: "campaign.messages",
     group: "send-worker",
     batchSize: WINDOWS_PER_BATCH,
-    async handler({ events, signal }) {
-      // Channels share the batch but not their limits: one that waits holds none of the others' messages back.
-      const byChannel = Map.groupBy(events, ({ value }) => value.channel_id);
-      await allEnded(
-        [...byChannel].map(async ([channelId, looks]) => {
-          const sender = senders.get(channelId);
-          if (sender === undefined) throw new Error(`No channel is called ${channelId}`);
-          const windows = looks.values();
-          const sendOn = async () => {
-            for (const { value } of windows) await sendWindow(deps, sender, value, timing, tally, signal);
-          };
-          // Without a limit the store writes one window down while the other is rendered and sent.
-          await (sender.channel.rate === null ? allEnded([sendOn(), sendOn()]) : sendOn());
-        }),
+    async handler({ events, signal, commit }) {
+      const turn: Turn = { endsAt: deps.clock.now() + timing.turnMs, signal };
+      const byChannel = Map.groupBy(
+        events.map(({ value }) => value),
+        ({ channel_id }) => channel_id,
       );
+      const left = await allEnded(
+        [...byChannel].map(([channelId, looks]) => sendOver(deps, senders, channelId, looks, timing, tally, turn)),
+      );
+      const windows = left.flat();
+      if (windows.length > 0) await commit([{ step: "requeue", input: { windows } }]);
     },
     onError(error) {
       errors += 1;
@@ -58,7 +52,6 @@ export function startSendWorker(deps: PipelineDeps, channels: readonly Channel[]
   });
 
   return {
-    senders,
     stats: () => ({ isRunning, ...tally, errors }),
     async close() {
       isRunning = false;
@@ -68,43 +61,111 @@ export function startSendWorker(deps: PipelineDeps, channels: readonly Channel[]
 }
 
 /** Waits for all, and then rejects with what one of them did: a batch must not end while some of it is still on the wire. */
-async function allEnded(running: readonly Promise<void>[]): Promise<void> {
+async function allEnded<T>(running: readonly Promise<T>[]): Promise<T[]> {
   const ended = await Promise.allSettled(running);
-  for (const end of ended) if (end.status === "rejected") throw end.reason;
+  return ended.map((end) => {
+    if (end.status === "rejected") throw end.reason;
+    return end.value;
+  });
 }
 
-/** Sends what is pending in a window until nothing of it can be claimed any more. */
+/** Works through a channel's looks; answers what is left of them when the turn is over. */
+async function sendOver(
+  deps: PipelineDeps,
+  senders: Senders,
+  channelId: string,
+  looks: readonly MessageWindow[],
+  timing: Timing,
+  tally: Tally,
+  turn: Turn,
+): Promise<MessageWindow[]> {
+  const sender = await senders.current(channelId);
+  if (sender === "gone") return holdCampaigns(deps, channelId, looks);
+  if (sender === "unopened") {
+    await deps.clock.sleep(turn.endsAt - deps.clock.now(), turn.signal);
+    return [...looks];
+  }
+  const left: MessageWindow[] = [];
+  const windows = looks.values();
+  const sendOn = async () => {
+    for (const window of windows) {
+      const rest = await sendWindow(deps, sender, window, timing, tally, turn);
+      if (rest !== null) left.push(rest);
+    }
+  };
+  // Without a limit the store writes one window down while the other is rendered and sent.
+  if (sender.limits().rate === null) {
+    await allEnded([sendOn(), sendOn()]);
+    return left;
+  }
+  await sendOn();
+  return spansOf(left);
+}
+
+/** Campaigns that wait for one limit are looked at as a whole, so that however many windows wait, few events go round. */
+function spansOf(windows: readonly MessageWindow[]): MessageWindow[] {
+  const spans = new Map<string, MessageWindow>();
+  for (const window of windows) {
+    const span = spans.get(window.campaign_id);
+    spans.set(window.campaign_id, span === undefined ? window : spanning(span, window));
+  }
+  return [...spans.values()];
+}
+
+function spanning(one: MessageWindow, other: MessageWindow): MessageWindow {
+  const after = one.after === null || other.after === null ? null : one.after < other.after ? one.after : other.after;
+  const up_to = one.up_to > other.up_to ? one.up_to : other.up_to;
+  return { ...one, after, up_to, messages: one.messages + other.messages };
+}
+
+/** Campaigns whose channel was removed wait for a person; nothing is left to look at. */
+async function holdCampaigns(
+  { bus, clock, log }: PipelineDeps,
+  channelId: string,
+  looks: readonly MessageWindow[],
+): Promise<MessageWindow[]> {
+  const reason = `Its channel ${channelId} is not there any more: make one of that name, and resume it, or cancel it`;
+  for (const campaign_id of new Set(looks.map((look) => look.campaign_id))) {
+    const hold = { code: "channel_gone", reason, at: clock.now() };
+    const [{ held }] = await bus.commit([{ step: "hold", input: { campaign_id, hold } }]);
+    if (held) log.warn({ campaign: campaign_id, reason }, "A campaign waits for a person");
+  }
+  return [];
+}
+
+/** Sends what is pending in a window until nothing of it can be claimed any more (null), or the turn is over: then, what is left. */
 async function sendWindow(
   deps: PipelineDeps,
   sender: Sender,
   window: MessageWindow,
   timing: Timing,
   tally: Tally,
-  signal: AbortSignal,
-): Promise<void> {
+  { endsAt, signal }: Turn,
+): Promise<MessageWindow | null> {
   const { store, clock, worker } = deps;
-  const { channel, breaker } = sender;
+  const waitUntil = (at: Instant) => clock.sleep(Math.min(at, endsAt) - clock.now(), signal);
   let after = window.after;
   while (!signal.aborted) {
-    const permits = breaker.permits();
+    if (clock.now() >= endsAt) return { ...window, after };
+    const permits = sender.permits();
     if (permits === 0) {
-      await clock.sleep(breaker.until() - clock.now(), signal);
+      await waitUntil(sender.until());
       continue;
     }
     const claim = await store.messages.claim({
       campaign_id: window.campaign_id,
-      channel_id: channel.id,
+      channel_id: window.channel_id,
       after,
       up_to: window.up_to,
       worker,
       max: Math.min(permits, MESSAGES_PER_CLAIM),
-      rate: channel.rate,
+      limits: sender.limits(),
       leaseMs: timing.leaseMs,
       now: clock.now(),
     });
-    if (claim.kind === "nothing") return;
+    if (claim.kind === "nothing") return null;
     if (claim.kind === "limited") {
-      await clock.sleep(claim.until - clock.now(), signal);
+      await waitUntil(claim.until);
       continue;
     }
     const { released } = await sendClaimed(deps, sender, claim, timing, tally);

@@ -1,5 +1,6 @@
 /** Owns the workers' HTTP server, port 3004: the truth about each stage and about the connection to WhatsApp. */
-import type { BreakerState } from "@mini-crm/core/channel/breaker";
+import { AppError } from "@mini-crm/core/app-error";
+import { DEFAULT_CHANNEL_ID } from "@mini-crm/core/channel/channel";
 import type { Clock } from "@mini-crm/core/ports/clock";
 import type { EventBus } from "@mini-crm/core/ports/event-bus";
 import type { Store } from "@mini-crm/core/ports/store";
@@ -8,9 +9,10 @@ import { reaches } from "@mini-crm/runtime/http/in-time";
 import type { Logger } from "@mini-crm/runtime/log";
 import { channelSignOf } from "./channel-sign.ts";
 import type { Stage } from "./deps.ts";
-import type { Sender } from "./send-worker.ts";
+import { metricsOf } from "./metrics.ts";
 import type { Workers } from "./start-workers.ts";
 import type { WebhookSenderStats } from "./webhook-sender.ts";
+import { type ChannelJson, channelsJson } from "./whatsapp-json.ts";
 
 export interface WorkersServerDeps {
   store: Store;
@@ -20,8 +22,6 @@ export interface WorkersServerDeps {
   apiKey: string | null;
   workers: Workers;
   webhookSender: Stage<WebhookSenderStats>;
-  /** The channel that `/whatsapp` speaks of. */
-  sender: Sender;
 }
 
 const BODY_LIMIT_BYTES = 65_536;
@@ -40,18 +40,31 @@ export function buildWorkersServer(deps: WorkersServerDeps): HttpServer {
     return reply.code(health.overall === "unhealthy" ? 503 : 200).send({ ...health, ...passed() });
   });
   app.get("/stats", async () => ({ workers: await statsOf(deps), ...passed() }));
-  app.get("/whatsapp", async () => ({ ...(await whatsAppOf(deps)), timestamp: passed().timestamp }));
+  app.get("/whatsapp", async () => {
+    const channels = await channelsJson(deps);
+    return { ...whatsAppOf(channels), channels, timestamp: passed().timestamp };
+  });
+  app.get("/metrics", async (_request, reply) => {
+    const { contentType, text } = await metricsOf(deps);
+    return reply.type(contentType).send(text);
+  });
   return app;
 }
 
 async function healthOf(deps: WorkersServerDeps) {
-  const { jobExpander, sendWorker, testSender, statusAggregator, inboundListener, scheduler } = deps.workers;
+  const { jobExpander, sendWorker, directSender, statusAggregator, inboundListener, scheduler } = deps.workers;
   const [reachable, busReachable] = await Promise.all([
     reaches(deps.clock, () => deps.store.ping()),
     reaches(deps.clock, () => deps.bus.ping()),
   ]);
   const send = sendWorker.stats();
-  const { connected, reason } = channelSignOf(deps.sender);
+  const signs = deps.workers.channels.all().map(channelSignOf);
+  const channels = Object.fromEntries(
+    signs.map(({ id, connected, state, reason }) => [id, { status: connected ? "healthy" : "degraded", state, reason }]),
+  );
+  const theDefault = signs.find(({ id }) => id === DEFAULT_CHANNEL_ID);
+  const connected = theDefault?.connected ?? false;
+  const reason = theDefault === undefined ? "The default channel could not be opened" : theDefault.reason;
   const workers = {
     JobExpander: stageHealth(jobExpander.stats()),
     SendWorker: {
@@ -61,18 +74,19 @@ async function healthOf(deps: WorkersServerDeps) {
       ...(connected ? {} : { reason }),
     },
     StatusAggregator: stageHealth(statusAggregator.stats()),
-    TestSender: stageHealth(testSender.stats()),
+    DirectSender: stageHealth(directSender.stats()),
     InboundListener: stageHealth(inboundListener.stats()),
     Scheduler: stageHealth(scheduler.stats()),
     WebhookSender: stageHealth(deps.webhookSender.stats()),
   };
-  const allWell = Object.values(workers).every(({ status }) => status === "healthy");
+  const allWell = [...Object.values(workers), ...Object.values(channels)].every(({ status }) => status === "healthy");
   const overall = !reachable || !busReachable ? "unhealthy" : allWell ? "healthy" : "degraded";
   return {
     overall,
     database: { status: reachable ? "healthy" : "unhealthy" },
     eventBus: { status: busReachable ? "healthy" : "unhealthy" },
     workers,
+    channels,
   };
 }
 
@@ -80,9 +94,13 @@ function stageHealth<S extends { isRunning: boolean }>(stats: S): S & { status: 
   return { status: stats.isRunning ? "healthy" : "stopped", ...stats };
 }
 
-async function statsOf({ store, bus, workers, webhookSender, sender }: WorkersServerDeps) {
+async function statsOf({ store, bus, workers, webhookSender }: WorkersServerDeps) {
+  const connected = workers.channels
+    .all()
+    .map(channelSignOf)
+    .some((sign) => sign.id === DEFAULT_CHANNEL_ID && sign.connected);
   const [queueSize, jobLag, windowLag, statusLag, inboundLag] = await Promise.all([
-    store.messages.waiting(sender.channel.id),
+    store.messages.waiting(DEFAULT_CHANNEL_ID),
     bus.lag("campaign.jobs", "job-expander"),
     bus.lag("campaign.messages", "send-worker"),
     bus.lag("message.statuses", "status-aggregator"),
@@ -90,43 +108,19 @@ async function statsOf({ store, bus, workers, webhookSender, sender }: WorkersSe
   ]);
   return {
     JobExpander: { ...workers.jobExpander.stats(), lag: jobLag },
-    SendWorker: { ...workers.sendWorker.stats(), connected: channelSignOf(sender).connected, queueSize, lag: windowLag },
+    SendWorker: { ...workers.sendWorker.stats(), connected, queueSize, lag: windowLag },
     StatusAggregator: { ...workers.statusAggregator.stats(), lag: statusLag },
-    TestSender: workers.testSender.stats(),
+    DirectSender: workers.directSender.stats(),
     InboundListener: { ...workers.inboundListener.stats(), lag: inboundLag },
     Scheduler: workers.scheduler.stats(),
     WebhookSender: webhookSender.stats(),
   };
 }
 
-async function whatsAppOf({ store, clock, sender }: WorkersServerDeps) {
-  const { channel, breaker } = sender;
-  const { state, since, deviceId, userName } = channel.provider.health();
-  const { connected, reason } = channelSignOf(sender);
-  const use = channel.rate === null ? null : await store.messages.rateUse(channel.id, channel.rate, clock.now());
-  const queueSize = await store.messages.waiting(channel.id);
-  return {
-    connected,
-    whatsapp: {
-      status: state === "open" ? "connected" : state,
-      since: new Date(since).toISOString(),
-      reason,
-      deviceId,
-      userName,
-    },
-    rateLimitInfo: {
-      messagesPerMinute: channel.rate?.messages ?? null,
-      currentCount: use?.used ?? 0,
-      resetTime: new Date(use?.resetAt ?? clock.now()).toISOString(),
-      rateLimitActive: use !== null && channel.rate !== null && use.used >= channel.rate.messages && queueSize > 0,
-    },
-    queueSize,
-    circuitBreaker: breakerJson(breaker.state()),
-  };
-}
-
-function breakerJson(breaker: BreakerState) {
-  const { since, ...state } = breaker;
-  const until = "until" in state ? { until: new Date(state.until).toISOString() } : {};
-  return { ...state, since: new Date(since).toISOString(), ...until };
+/** The documented shape, of the default channel. */
+function whatsAppOf(channels: readonly ChannelJson[]) {
+  const theDefault = channels.find(({ id }) => id === DEFAULT_CHANNEL_ID);
+  if (theDefault === undefined) throw new AppError("CLOSED", "The default channel is not open yet.", { retryable: true });
+  const { connected, whatsapp, rateLimitInfo, queueSize, circuitBreaker } = theDefault;
+  return { connected, whatsapp, rateLimitInfo, queueSize, circuitBreaker };
 }

@@ -3,9 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { virtualClock } from "@mini-crm/core/ports/virtual-clock";
 import type { InboundText } from "@mini-crm/core/ports/whatsapp-provider";
-import { openWhatsApp, type Simulator } from "@mini-crm/runtime/engines";
+import type { Simulator } from "@mini-crm/runtime/engines";
 import { createHttpServer, type HttpServer } from "@mini-crm/runtime/http/http-server";
 import { createLog } from "@mini-crm/runtime/log";
+import { openSimulator } from "@mini-crm/runtime/providers";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { simulatorRoutes } from "./simulator-routes.ts";
 
@@ -18,9 +19,9 @@ const clock = virtualClock();
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "mini-crm-simulator-"));
   const settings = { seed: 1, latency: AT_ONCE, deliveredAfter: AT_ONCE, readAfter: AT_ONCE };
-  simulator = openWhatsApp({ dataDir: folder, simulator: settings }, clock);
+  simulator = openSimulator({ dataDir: folder, simulator: settings }, clock);
   app = createHttpServer({ log: createLog("silent", "test"), apiKey: null, bodyLimitBytes: 65_536 });
-  simulatorRoutes(app, simulator);
+  simulatorRoutes(app, () => simulator);
 });
 afterEach(async () => {
   await app.close();

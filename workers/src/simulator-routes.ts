@@ -1,9 +1,9 @@
 /** Owns the switches of the simulated WhatsApp: how it behaves, and what has really left. */
 import type { Instant } from "@mini-crm/core/instant";
 import { parsePhone } from "@mini-crm/core/lead/phone";
-import type { SentText, Simulator, SimulatorBehaviour } from "@mini-crm/runtime/engines";
+import type { SentText, SimulatorBehaviour, SimulatorControls } from "@mini-crm/runtime/engines";
 import type { HttpServer } from "@mini-crm/runtime/http/http-server";
-import { invalidInput } from "@mini-crm/runtime/http/refusal";
+import { invalidInput, Refusal } from "@mini-crm/runtime/http/refusal";
 import { Type } from "typebox";
 
 const Share = Type.Number({ minimum: 0, maximum: 1 });
@@ -64,10 +64,18 @@ const Inbound = Type.Object(
 );
 
 /** Declares `GET` and `PATCH /simulator`, `GET /simulator/outbox`, and `POST /simulator/inbound`. */
-export function simulatorRoutes(app: HttpServer, simulator: Simulator): void {
-  app.get("/simulator", async () => ({ success: true, data: simulator.behaviour() }));
+export function simulatorRoutes(app: HttpServer, simulated: () => SimulatorControls | null): void {
+  const controls = (): SimulatorControls => {
+    const simulator = simulated();
+    if (simulator !== null) return simulator;
+    const details = "Its default channel is connected to another WhatsApp: see GET /whatsapp";
+    throw new Refusal({ status: 404, code: "NOT_SIMULATED", message: "Nothing is simulated here", details });
+  };
+
+  app.get("/simulator", async () => ({ success: true, data: controls().behaviour() }));
 
   app.patch("/simulator", { schema: { body: Behaviour } }, async ({ body }) => {
+    const simulator = controls();
     simulator.behave(body);
     return { success: true, data: simulator.behaviour() };
   });
@@ -75,6 +83,7 @@ export function simulatorRoutes(app: HttpServer, simulator: Simulator): void {
   app.get("/simulator/outbox", { schema: { querystring: OutboxQuery } }, async ({ query }) => {
     const { page = 1, limit = 50, message_id, to } = query;
     const narrowed = { ...(message_id === undefined ? {} : { messageId: message_id }), ...(to === undefined ? {} : { to }) };
+    const simulator = controls();
     const { items, total } = simulator.outbox({ page, limit, ...narrowed });
     const pagination = { page, limit, total, totalPages: Math.ceil(total / limit) };
     return {
@@ -86,8 +95,9 @@ export function simulatorRoutes(app: HttpServer, simulator: Simulator): void {
   app.post("/simulator/inbound", { schema: { body: Inbound } }, async ({ body }, reply) => {
     const from = parsePhone(body.from);
     if (!from.ok) throw invalidInput([{ field: "from", rule: "phone", message: `\`from\`: ${from.reason}` }]);
-    const { providerId, at, ...written } = simulator.receive({ ...body, from: from.phone });
-    return reply.code(202).send({ success: true, data: { provider_id: providerId, ...written, at: iso(at) } });
+    const { providerId, name, text, at } = controls().receive({ ...body, from: from.phone });
+    const data = { provider_id: providerId, from: from.phone, name, text, at: iso(at) };
+    return reply.code(202).send({ success: true, data });
   });
 }
 

@@ -33,6 +33,7 @@ export async function documentRoutes(
         { name: "leads", description: "The people one can write to" },
         { name: "segments", description: "Audiences, described by rules" },
         { name: "campaigns", description: "A message for everyone in a segment" },
+        { name: "channels", description: "The numbers that messages go out from, and their connection to WhatsApp" },
         { name: "delivery", description: "Who got it, who did not, and why" },
         { name: "events", description: "What happens, as it happens" },
         { name: "webhooks", description: "Telling other programs what happens" },

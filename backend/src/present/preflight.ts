@@ -8,7 +8,7 @@ import { iso, isoOrNull } from "./time.ts";
 /** `outlook` is what the channel's state means for it. */
 export function preflightJson(
   preflight: Preflight,
-  outlook: Pick<PreflightJson, "limit_per_minute" | "messages_ahead" | "estimated_done_at">,
+  outlook: Pick<PreflightJson, "limit_per_minute" | "recipients_per_day" | "messages_ahead" | "estimated_done_at">,
 ): PreflightJson {
   const { survey, frozen, options } = preflight;
   const first = firstOf(preflight);
@@ -23,6 +23,7 @@ export function preflightJson(
       .map(([variable, leads]) => ({ variable, leads }))
       .sort((a, b) => b.leads - a.leads),
     variants: frozen.variants.map(({ name, percent }, index) => ({ name, percent, messages: survey.variants[index] ?? 0 })),
+    by_template: survey.by_template,
     samples: [...survey.samples, ...survey.holes].map((sample) => sampleJson(sample, preflight)),
     longest: extremeJson(survey.longest),
     shortest: extremeJson(survey.shortest),
@@ -42,17 +43,19 @@ function waterfallOf(survey: Preflight["survey"]): PreflightJson["waterfall"] {
   return { matched: survey.matched, steps, final: finalOf(survey) };
 }
 
-function sampleJson({ variant, rendered, ...sample }: SampleText, { frozen }: Preflight): PreflightJson["samples"][number] {
+function sampleJson({ variant, worded, ...sample }: SampleText, { frozen }: Preflight): PreflightJson["samples"][number] {
+  const content = worded.kind === "content" ? worded.content : null;
   return {
     ...sample,
     variant: variantName(frozen.variants, variant),
-    text: rendered.kind === "text" ? rendered.text : null,
-    blank: rendered.kind === "blank" ? rendered.variable : null,
-    reason: rendered.kind === "failed" ? rendered.reason : null,
+    text: content?.text ?? null,
+    template: content?.template?.name ?? null,
+    blank: worded.kind === "blank" ? worded.variable : null,
+    reason: worded.kind === "failed" ? worded.reason : null,
   };
 }
 
 function extremeJson(sample: SampleText | null): PreflightJson["longest"] {
-  if (sample === null || sample.rendered.kind !== "text") return null;
-  return { lead_id: sample.lead_id, text: sample.rendered.text, length: lengthOf(sample) };
+  if (sample === null || sample.worded.kind !== "content") return null;
+  return { lead_id: sample.lead_id, text: sample.worded.content.text, length: lengthOf(sample) };
 }

@@ -1,6 +1,6 @@
 /** Owns how a body's words on what a campaign says, and how, are read. */
 import type { Campaign } from "@mini-crm/core/campaign/campaign";
-import type { CampaignOptions, Canary } from "@mini-crm/core/campaign/options";
+import type { CampaignOptions, CampaignTemplate, Canary } from "@mini-crm/core/campaign/options";
 import { optionProblems } from "@mini-crm/core/campaign/read-options";
 import type { Instant } from "@mini-crm/core/instant";
 import { parseTemplate } from "@mini-crm/core/template/template";
@@ -26,14 +26,21 @@ export function contentOf(body: CampaignChangeBody, known: Content, now: Instant
 }
 
 function optionsOf(body: CampaignChangeBody, known: CampaignOptions): CampaignOptions {
-  const { quiet_hours, frequency_cap, expires_at, canary, variants } = body;
+  const { quiet_hours, frequency_cap, expires_at, canary, variants, media, buttons, template } = body;
   return {
     quiet_hours: quiet_hours === undefined ? known.quiet_hours : quiet_hours,
     frequency_cap: frequency_cap === undefined ? known.frequency_cap : frequency_cap,
     expires_at: expires_at === undefined ? known.expires_at : expires_at === null ? null : Date.parse(expires_at),
     canary: canary === undefined ? known.canary : canary === null ? null : { ...CANARY_DEFAULTS, ...canary },
     variants: variants === undefined ? known.variants : (variants ?? []),
+    media: media === undefined ? known.media : media && { filename: null, ...media },
+    buttons: buttons === undefined ? known.buttons : (buttons ?? []),
+    template: template === undefined ? known.template : template && templateIn(template),
   };
+}
+
+function templateIn({ parameters = [], ...template }: NonNullable<CampaignChangeBody["template"]>): CampaignTemplate {
+  return { ...template, parameters: parameters.map(({ name = null, value }) => ({ name, value })) };
 }
 
 const CANARY_DEFAULTS: Omit<Canary, "percent"> = { wait_minutes: 30, max_failed_percent: 10, max_opted_out_percent: 2 };

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
+import { NO_LIMITS } from "@mini-crm/core/channel/limits";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openBackend, type TestBackend } from "../test-backend.ts";
 import { draftCampaign } from "../test-campaign.ts";
@@ -41,11 +42,11 @@ afterAll(() => backend.close());
 async function sendAll({ store, bus, clock }: TestBackend, campaign_id: string): Promise<void> {
   const now = clock.now();
   await bus.commit([{ step: "expand", input: { campaign_id, after: null, leadsPerWindow: 20_000, now } }]);
-  const common = { channel_id: "default", worker: "test", rate: null, leaseMs: 60_000, now };
+  const common = { channel_id: "default", worker: "test", limits: NO_LIMITS, leaseMs: 60_000, now };
   for (let first: string | null = null; ; ) {
     const claim = await store.messages.claim({ ...common, campaign_id, after: null, up_to: "g", max: 1_000 });
     if (claim.kind !== "claimed") return;
-    const messages = claim.messages.map(({ _id, attempt }) => ({ _id, attempt, text: TEXT }));
+    const messages = claim.messages.map(({ _id, attempt, phone }) => ({ _id, attempt, phone: phone ?? "", text: TEXT }));
     await store.messages.admit({ ...common, messages });
     first ??= claim.messages[0]?._id ?? null;
     if (first !== claim.messages[0]?._id) continue;

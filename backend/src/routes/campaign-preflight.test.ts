@@ -1,8 +1,9 @@
 import { TOKEN_VALID_MS } from "@mini-crm/core/campaign/preflight";
-import type { ChannelSign } from "@mini-crm/core/channel/channel-sign";
+import { NO_LIMITS } from "@mini-crm/core/channel/limits";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Answer, openBackend, type TestBackend } from "../test-backend.ts";
 import { draftCampaign, FIVE_LEADS, moreThan } from "../test-campaign.ts";
+import { signOfLife } from "../test-channel.ts";
 
 let backend: TestBackend;
 let campaignId: string;
@@ -39,6 +40,8 @@ describe("a pre-flight", () => {
       quiet_hours: null,
       canary: null,
       limit_per_minute: null,
+      recipients_per_day: null,
+      by_template: 0,
       messages_ahead: 0,
       estimated_done_at: null,
     });
@@ -50,6 +53,7 @@ describe("a pre-flight", () => {
         { step: "duplicate_number", removed: 0, left: 5 },
         { step: "opted_out", removed: 1, left: 4 },
         { step: "frequency_cap", removed: 0, left: 4 },
+        { step: "outside_window", removed: 0, left: 4 },
         { step: "blank_variable", removed: 1, left: 3 },
         { step: "render_failed", removed: 0, left: 3 },
       ],
@@ -66,18 +70,7 @@ describe("a pre-flight", () => {
   });
 
   test("says when it would be done at the channel's rate", async () => {
-    const channel: ChannelSign = {
-      id: "default",
-      state: "open",
-      connected: true,
-      since: 0,
-      reason: null,
-      warning: null,
-      breaker: { state: "closed", until: null },
-      rate: { messages: 30, windowMs: 61_000 },
-    };
-    const seen_at = backend.clock.now();
-    await backend.store.processes.sign({ _id: "w1", role: "workers", seen_at, detail: { stages: {}, channels: [channel] } });
+    await signOfLife(backend, { limits: { ...NO_LIMITS, rate: { messages: 30, windowMs: 61_000 } } });
     const canary = { percent: 10, wait_minutes: 15 };
     await backend.call("PATCH", `/api/v1/campaigns/${campaignId}`, { canary });
     const { data } = (await show()).body;

@@ -11,8 +11,8 @@ import type { BackendDeps } from "../deps.ts";
 import { livingWorkers } from "../living-workers.ts";
 import { ok } from "../present/envelope.ts";
 import { preflightJson } from "../present/preflight.ts";
-import { isoOrNull } from "../present/time.ts";
-import { conflict, notFound } from "../refusals.ts";
+import { iso, isoOrNull } from "../present/time.ts";
+import { channelRefused, conflict, notFound } from "../refusals.ts";
 import { REFUSALS } from "./schemas.ts";
 
 export function campaignPreflightRoutes(app: HttpServer, deps: BackendDeps): void {
@@ -34,6 +34,8 @@ export function campaignPreflightRoutes(app: HttpServer, deps: BackendDeps): voi
         throw notFound("Segment", run.segment_id);
       case "not_startable":
         throw conflict("CAMPAIGN_NOT_STARTABLE", "The campaign cannot be started", run.reason);
+      case "channel_refused":
+        throw channelRefused(run.reason);
       default:
         return unreachable(run);
     }
@@ -45,16 +47,22 @@ async function outlookOf(
   deps: BackendDeps,
   { channel_id, scheduled_at }: Campaign,
   shown: Preflight,
-): Promise<Pick<PreflightJson, "limit_per_minute" | "messages_ahead" | "estimated_done_at">> {
+): Promise<Pick<PreflightJson, "limit_per_minute" | "recipients_per_day" | "messages_ahead" | "estimated_done_at">> {
   const { store, clock } = deps;
   const signs = (await livingWorkers(deps)).flatMap(({ channels }) => channels);
-  const rate = channelAmong(signs, channel_id)?.rate ?? null;
+  const { rate = null, recipientsPerDay: most = null } = channelAmong(signs, channel_id)?.limits ?? {};
   const use = rate === null ? null : await store.messages.rateUse(channel_id, rate, clock.now());
+  const people = most === null ? null : { most, ...(await store.contacts.recipientUse(channel_id, clock.now())) };
   const ahead = await store.messages.waiting(channel_id);
   const now = Math.max(clock.now(), scheduled_at ?? 0);
-  const doneAt = forecastOf(shown, { ahead, rate, use, measuredPerMinute: null, now });
+  const doneAt = forecastOf(shown, { ahead, rate, use, people, measuredPerMinute: null, now });
   return {
     limit_per_minute: rate === null ? null : messagesPerMinute(rate),
+    recipients_per_day: people && {
+      most: people.most,
+      used: people.recipients,
+      resets_at: people.recipients === 0 ? null : iso(people.resetAt),
+    },
     messages_ahead: ahead,
     estimated_done_at: isoOrNull(doneAt),
   };

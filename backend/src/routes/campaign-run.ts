@@ -9,7 +9,7 @@ import { RunBody } from "@mini-crm/wire/preflight";
 import { IdParams } from "@mini-crm/wire/text";
 import type { BackendDeps } from "../deps.ts";
 import { iso } from "../present/time.ts";
-import { conflict, notFound } from "../refusals.ts";
+import { channelRefused, conflict, notFound } from "../refusals.ts";
 import { REFUSALS } from "./schemas.ts";
 
 export function campaignRunRoutes(app: HttpServer, deps: BackendDeps): void {
@@ -49,6 +49,8 @@ function refusalOf(start: Exclude<StartAsShown, { kind: "started" }>, id: string
       if (start.status === "RUNNING")
         return conflict("CAMPAIGN_ALREADY_RUNNING", "The campaign is already running", "It is sent once");
       return conflict("CAMPAIGN_NOT_STARTABLE", "The campaign cannot be started", start.reason);
+    case "channel_refused":
+      return channelRefused(start.reason);
     case "preflight_not_found":
       return new Refusal({
         status: 404,

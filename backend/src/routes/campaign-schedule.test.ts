@@ -1,7 +1,8 @@
-import type { ChannelSign } from "@mini-crm/core/channel/channel-sign";
+import { NO_LIMITS } from "@mini-crm/core/channel/limits";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { openBackend, type TestBackend } from "../test-backend.ts";
 import { draftCampaign, FIVE_LEADS } from "../test-campaign.ts";
+import { signOfLife } from "../test-channel.ts";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -133,21 +134,7 @@ describe("a scheduled campaign", () => {
 describe("a campaign under way says", () => {
   afterEach(() => backend.store.processes.gone("w1"));
 
-  async function signOfLife(channel: Partial<ChannelSign> = {}): Promise<void> {
-    const sign: ChannelSign = {
-      id: "default",
-      state: "open",
-      connected: true,
-      since: 0,
-      reason: null,
-      warning: null,
-      breaker: { state: "closed", until: null },
-      rate: { messages: 2, windowMs: 60_000 },
-      ...channel,
-    };
-    const detail = { stages: { sendWorker: "running" }, channels: [sign] };
-    await backend.store.processes.sign({ _id: "w1", role: "workers", seen_at: backend.clock.now(), detail });
-  }
+  const limits = { ...NO_LIMITS, rate: { messages: 2, windowMs: 60_000 } };
 
   test("what it waits for, one by one and in the list", async () => {
     const id = await draftId();
@@ -156,7 +143,7 @@ describe("a campaign under way says", () => {
     expect((await read(id)).waitingFor).toMatchObject({ kind: "schedule", until: at });
     await tell(id, "run");
     expect((await read(id)).waitingFor).toMatchObject({ kind: "workers", until: null });
-    await signOfLife({ connected: false, state: "reconnecting", reason: "No network" });
+    await signOfLife(backend, { connected: false, state: "reconnecting", reason: "No network", limits });
     expect((await read(id)).waitingFor).toMatchObject({ kind: "audience" });
     const expand = { campaign_id: id, after: null, leadsPerWindow: 1_000, now: backend.clock.now() };
     await backend.bus.commit([{ step: "expand", input: expand }]);
@@ -170,7 +157,7 @@ describe("a campaign under way says", () => {
   });
 
   test("how fast it goes and when it will be done", async () => {
-    await signOfLife();
+    await signOfLife(backend, { limits });
     for (const { _id } of (await backend.call("GET", "/api/v1/campaigns?status=RUNNING")).body.data) await tell(_id, "cancel");
     const id = await draftId();
     await tell(id, "run");
@@ -180,12 +167,11 @@ describe("a campaign under way says", () => {
     expect(begun).toMatchObject({ waitingFor: null, rate_per_minute: 0 });
     // Two of three go at once, the third a minute later.
     expect(Date.parse(begun.estimated_done_at) - now).toBeGreaterThanOrEqual(MINUTE_MS);
-    const rate = { messages: 2, windowMs: 60_000 };
-    const request = { channel_id: "default", worker: "w1", rate, now };
+    const request = { channel_id: "default", worker: "w1", limits, now };
     const range = { after: null, up_to: "f".repeat(24), max: 2, leaseMs: MINUTE_MS };
     const claim = await backend.store.messages.claim({ ...request, ...range, campaign_id: id });
     if (claim.kind !== "claimed") throw new Error(`Nothing was claimed: ${claim.kind}`);
-    const messages = claim.messages.map(({ _id, attempt }) => ({ _id, attempt, text: "Hi" }));
+    const messages = claim.messages.map(({ _id, attempt, phone }) => ({ _id, attempt, phone: phone ?? "", text: "Hi" }));
     await backend.store.messages.admit({ ...request, messages });
     const until = iso(now + MINUTE_MS);
     expect(await read(id)).toMatchObject({

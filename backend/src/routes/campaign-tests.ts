@@ -9,9 +9,9 @@ import { PageQuery } from "@mini-crm/wire/pagination";
 import { TestAnswer, TestBody, TestListAnswer } from "@mini-crm/wire/test-message";
 import { IdParams } from "@mini-crm/wire/text";
 import type { BackendDeps } from "../deps.ts";
+import { testMessageJson } from "../present/direct-message.ts";
 import { ok } from "../present/envelope.ts";
 import { pageRequest, pagination } from "../present/page.ts";
-import { testMessageJson } from "../present/test-message.ts";
 import { conflict, notFound } from "../refusals.ts";
 import { REFUSALS } from "./schemas.ts";
 
@@ -54,7 +54,7 @@ function listTests(app: HttpServer, { store }: BackendDeps): void {
   app.get("/campaigns/:id/tests", { schema }, async ({ params: { id }, query }) => {
     if ((await store.campaigns.read(id)) === null) throw notFound("Campaign", id);
     const request = pageRequest(query);
-    const { items, total } = await store.tests.ofCampaign(id, request);
+    const { items, total } = await store.direct.ofCampaign(id, request);
     return ok({ tests: items.map(testMessageJson), pagination: pagination(request, total) });
   });
 }

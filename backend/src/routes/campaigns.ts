@@ -13,7 +13,7 @@ import type { BackendDeps } from "../deps.ts";
 import { campaignJson, NOT_UNDER_WAY } from "../present/campaign.ts";
 import { ok, removed } from "../present/envelope.ts";
 import { pageRequest, pagination } from "../present/page.ts";
-import { conflict, notFound } from "../refusals.ts";
+import { channelWith, conflict, notFound } from "../refusals.ts";
 import { contentOf } from "./campaign-content.ts";
 import { REFUSALS } from "./schemas.ts";
 
@@ -38,11 +38,13 @@ function createCampaign(app: HttpServer, { store, clock, newId, defaultChannelId
     const now = clock.now();
     const { message_template, options } = contentOf(body, { message_template: "", options: NO_OPTIONS }, now);
     const segment = await segmentWith(store, body.segment_id);
+    const { channel_id = defaultChannelId } = body;
+    await channelWith(store, channel_id);
     const campaign: Campaign = {
       _id: newId(),
       name: body.name,
       segment_id: segment._id,
-      channel_id: defaultChannelId,
+      channel_id,
       message_template,
       options,
       created_by: body.created_by ?? "admin",
@@ -112,8 +114,9 @@ function changeCampaign(app: HttpServer, deps: BackendDeps): void {
     if (known === null) throw notFound("Campaign", id);
     const content = contentOf(body, known, clock.now());
     if (body.segment_id !== undefined) await segmentWith(store, body.segment_id);
-    const { name = known.name, segment_id = known.segment_id } = body;
-    const change = await store.campaigns.change(id, { name, segment_id, ...content }, clock.now());
+    if (body.channel_id !== undefined) await channelWith(store, body.channel_id);
+    const { name = known.name, segment_id = known.segment_id, channel_id = known.channel_id } = body;
+    const change = await store.campaigns.change(id, { name, segment_id, channel_id, ...content }, clock.now());
     switch (change.kind) {
       case "changed":
         return ok(await campaignView(deps)(change.campaign));

@@ -1,12 +1,10 @@
 /** Owns the routes under /api/v1/leads. */
 import { unreachable } from "@mini-crm/core/app-error";
 import { readLead, readLeadChange } from "@mini-crm/core/lead/intake";
-import type { Store } from "@mini-crm/core/ports/store";
 import type { HttpServer } from "@mini-crm/runtime/http/http-server";
 import { invalidInput } from "@mini-crm/runtime/http/refusal";
 import { Removed, success } from "@mini-crm/wire/envelope";
 import { LeadAnswer, LeadBody, LeadDetailAnswer, LeadListAnswer, LeadListQuery } from "@mini-crm/wire/lead";
-import type { MessageJson } from "@mini-crm/wire/message";
 import { IdParams } from "@mini-crm/wire/text";
 import type { BackendDeps } from "../deps.ts";
 import { ok, removed } from "../present/envelope.ts";
@@ -15,6 +13,7 @@ import { leadJson, phoneFlags } from "../present/lead.ts";
 import { messageJson } from "../present/message.ts";
 import { pageRequest, pagination } from "../present/page.ts";
 import { conflict, notFound } from "../refusals.ts";
+import { messagesTo } from "../sent-messages.ts";
 import { ruleOfFilters, sortOf } from "./lead-filters.ts";
 import { READ_BY_DOMAIN, REFUSALS } from "./schemas.ts";
 
@@ -78,26 +77,15 @@ function showLead(app: HttpServer, { store }: BackendDeps): void {
   app.get("/leads/:id", { schema }, async ({ params: { id } }) => {
     const lead = await store.leads.read(id);
     if (lead === null) throw notFound("Lead", id);
-    const messages = await messagesTo(store, id);
+    const sent = await messagesTo(store, id, SHOWN_MESSAGES);
     const inbound = await store.inbound.ofLead(id, SHOWN_MESSAGES);
     const data = {
       ...leadJson(lead),
       phone_flags: phoneFlags(lead),
-      messages,
+      messages: sent.map(({ message, campaign }) => messageJson(message, campaign.frozen.variants)),
       inbound: inbound.map(inboundJson),
     };
     return ok(data);
-  });
-}
-
-/** The last messages to a lead, newest first; of a campaign that is removed meanwhile there are none. */
-async function messagesTo(store: Store, id: string): Promise<MessageJson[]> {
-  const messages = await store.messages.ofLead(id, SHOWN_MESSAGES);
-  const ids = [...new Set(messages.map(({ campaign_id }) => campaign_id))];
-  const campaigns = await Promise.all(ids.map((campaignId) => store.campaigns.read(campaignId)));
-  return messages.flatMap((message) => {
-    const campaign = campaigns.find((found) => found?._id === message.campaign_id);
-    return campaign?.frozen ? [messageJson(message, campaign.frozen.variants)] : [];
   });
 }
 

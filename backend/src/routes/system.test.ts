@@ -136,11 +136,20 @@ describe("the documentation", () => {
       "/api/v1/campaigns/{id}/tests",
       "/api/v1/campaigns/{id}/unschedule",
       "/api/v1/campaigns/{id}/variants",
+      "/api/v1/channels",
+      "/api/v1/channels/{id}",
+      "/api/v1/channels/{id}/logout",
+      "/api/v1/channels/{id}/pair",
+      "/api/v1/channels/{id}/qr",
+      "/api/v1/channels/{id}/templates",
+      "/api/v1/channels/{id}/templates/sync",
       "/api/v1/delivery/campaign/{id}",
       "/api/v1/events",
       "/api/v1/leads",
       "/api/v1/leads/bulk",
       "/api/v1/leads/{id}",
+      "/api/v1/leads/{id}/messages",
+      "/api/v1/leads/{id}/timeline",
       "/api/v1/messages/{id}",
       "/api/v1/segments",
       "/api/v1/segments/preview",
@@ -152,6 +161,7 @@ describe("the documentation", () => {
       "/api/v1/webhooks/{id}/deliveries/{delivery_id}/retry",
       "/api/v1/webhooks/{id}/test",
       "/health",
+      "/webhooks/whatsapp/{id}",
     ]);
     for (const operations of Object.values<Record<string, { summary?: string }>>(document.paths)) {
       for (const operation of Object.values(operations)) expect(operation.summary).toBeTruthy();

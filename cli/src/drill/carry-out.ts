@@ -2,12 +2,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { unreachable } from "@mini-crm/core/app-error";
 import { type Accident, type Behaviour, CALM } from "./accidents.ts";
-import { ask, countDeparted, newestCampaigns, runCampaign } from "./campaigns.ts";
+import { newestCampaigns, runCampaign } from "./campaigns.ts";
 import { isWorkers, PARTS, type Part, type System } from "./system.ts";
+import type { OutsideWorld } from "./whatsapp.ts";
 
 /** A system in a drill, and what has happened to it so far. */
 export interface Scene {
   system: System;
+  /** What it sends over. */
+  outside: OutsideWorld;
   /** Recipients of each campaign. */
   leads: number;
   /** How WhatsApp behaves now; a process that starts has to be told again. */
@@ -128,6 +131,7 @@ async function startAgain(scene: Scene, parts: readonly Part[]): Promise<void> {
   const { layout } = scene.system;
   const processes = layout === "one process" ? [PARTS[layout]] : parts.map((part) => [part]);
   await Promise.all(processes.map((own) => startOne(scene, own)));
+  scene.outside.follow(scene.system);
   if (processes.flat().some(isWorkers)) await behave(scene, scene.behaviour);
 }
 
@@ -148,7 +152,7 @@ async function startOne(scene: Scene, parts: readonly Part[]): Promise<void> {
 /** Tells WhatsApp how to behave from now on. */
 export async function behave(scene: Scene, behaviour: Behaviour): Promise<void> {
   scene.behaviour = behaviour;
-  await Promise.all(scene.system.workersUrls.map((url) => ask("PATCH", `${url}/simulator`, behaviour)));
+  await scene.outside.behave(scene.system, behaviour);
 }
 
 /** Makes WhatsApp calm, and resolves when nothing goes on beside any more. */
@@ -159,9 +163,9 @@ export async function endAccidents(scene: Scene): Promise<void> {
 
 /** Resolves when something has moved since this was called: a message has left, or the ledger has changed. */
 async function seeMove(scene: Scene, moved: "outbox" | "ledger"): Promise<void> {
-  const { system } = scene;
+  const { system, outside } = scene;
   await keepBusy(scene);
-  const look = () => (moved === "outbox" ? countDeparted(system).then(String) : standing(system));
+  const look = () => (moved === "outbox" ? outside.countDeparted(system).then(String) : standing(system));
   const before = await until(scene.signal, `the ${moved} answers`, MOST_STILL_MS, look);
   let keptBusyAt = Date.now();
   await until(scene.signal, `something moves in the ${moved}`, MOST_STILL_MS, async () => {
@@ -176,11 +180,11 @@ async function seeMove(scene: Scene, moved: "outbox" | "ledger"): Promise<void> 
 }
 
 /** Runs another campaign where the accidents to come would find too little to send. */
-async function keepBusy({ system, leads, signal }: Scene): Promise<void> {
+async function keepBusy({ system, outside, leads, signal }: Scene): Promise<void> {
   await until(signal, "a campaign can be run", MOST_STILL_MS, async () => {
     const campaigns = await newestCampaigns(system);
     const pending = campaigns.reduce((sum, { stats }) => sum + stats.pending, 0);
-    if (pending < leads / 3) await runCampaign(system);
+    if (pending < leads / 3) await runCampaign(system, outside.campaign);
     return true;
   });
 }

@@ -10,6 +10,10 @@ import { type DrillOptions, readOptions, WORD_FOR } from "./options.ts";
 import { type Finding, judge, type Proof, readEvidence } from "./proof.ts";
 import { type Environment, type Layout, LISTENS, type System, startSystem } from "./system.ts";
 import { tableOf } from "./table.ts";
+import { type OutsideWorld, SIMULATED, twin } from "./whatsapp.ts";
+
+/** How `--whatsapp` calls each. */
+const WHATSAPP = { simulator: async () => SIMULATED, twin } as const;
 
 /** Low enough that sending reaches the limit, so that it is part of the proof; high enough that a kill seldom waits for it. */
 const LIMIT_PER_LEAD = 2;
@@ -30,20 +34,33 @@ export interface LayoutDrill extends Pick<DrillOptions, "seed" | "kills" | "lead
   layout: Layout;
   /** What the system runs on: taken away at the end, unless it is of interest. */
   engines: OwnEngines;
+  /** Opens what it sends over, given the simulator's settings. */
+  whatsApp: (settings: Environment) => Promise<OutsideWorld>;
   print(text: string): void;
   /** Ends the drill early: it rejects, and nothing of it stays. */
   signal: AbortSignal;
 }
 
 /** Carries out the drill of one layout and judges it. Whatever comes of it, no process stays; a kept promise leaves no folder. */
-export async function drillLayout({ layout, engines, seed, kills, leads, print, signal: ended }: LayoutDrill): Promise<Proof> {
+export async function drillLayout({
+  layout,
+  engines,
+  whatsApp,
+  seed,
+  kills,
+  leads,
+  print,
+  signal: ended,
+}: LayoutDrill): Promise<Proof> {
   const folder = await mkdtemp(join(tmpdir(), "mini-crm-drill-"));
   const own = new AbortController();
   const signal = AbortSignal.any([ended, own.signal]);
   const messagesPerMinute = Math.ceil(leads * LIMIT_PER_LEAD);
   const settings = { ...settingsOf(seed, messagesPerMinute, folder), ...engines.settings };
+  const outside = await whatsApp(settings);
   const remove = () => Promise.all([rm(folder, { recursive: true, force: true }), engines.remove()]);
-  const system = await startSystem(layout, settings).catch(async (error: unknown) => {
+  const system = await startSystem(layout, { ...settings, ...outside.settings }).catch(async (error: unknown) => {
+    await outside.close();
     await remove();
     throw error;
   });
@@ -51,20 +68,38 @@ export async function drillLayout({ layout, engines, seed, kills, leads, print, 
   ended.addEventListener("abort", () => void system.kill(), { once: true });
   let isOfInterest = true;
   try {
+    await outside.connect(system, messagesPerMinute);
     await importLeads(system, leads);
-    const scene: Scene = { system, leads, behaviour: CALM, beside: [], isFrozen: false, happened: nothingHappened(), signal };
+    const scene: Scene = {
+      system,
+      outside,
+      leads,
+      behaviour: CALM,
+      beside: [],
+      isFrozen: false,
+      happened: nothingHappened(),
+      signal,
+    };
     await behave(scene, CALM);
     await haveAccidents(scene, { seed, layout, kills }, print);
     await comeToRest(scene);
-    const evidence = await readEvidence(system, { leads, messagesPerMinute });
+    const evidence = await readEvidence(system, outside, { leads, messagesPerMinute });
     const judged = judge(evidence);
     const proof = { ...judged, findings: [...judged.findings, await endInOrder(system)] };
-    print(tableOf(`Drill in ${layout}, on ${engineNames(engines)}, seed ${seed}`, scene.happened, evidence.departed, proof));
+    print(
+      tableOf(
+        `Drill in ${layout}, on ${engineNames(engines)}, over ${outside.name}, seed ${seed}`,
+        scene.happened,
+        evidence.departed,
+        proof,
+      ),
+    );
     isOfInterest = proof.findings.some(({ violations }) => violations > 0);
     return proof;
   } finally {
     own.abort();
     await system.kill();
+    await outside.close();
     if (isOfInterest && !ended.aborted) await keep(system, folder, print);
     else await remove();
   }
@@ -140,7 +175,14 @@ export async function drill(args: readonly string[]): Promise<number> {
   for (const layout of options.layouts) {
     try {
       const engines = ownEngines();
-      const { findings } = await drillLayout({ ...options, layout, engines, print, signal: interrupted.signal });
+      const { findings } = await drillLayout({
+        ...options,
+        layout,
+        engines,
+        whatsApp: WHATSAPP[options.whatsApp],
+        print,
+        signal: interrupted.signal,
+      });
       broken += findings.filter(({ violations }) => violations > 0).length;
     } catch (error) {
       if (interrupted.signal.aborted) {
@@ -156,7 +198,7 @@ export async function drill(args: readonly string[]): Promise<number> {
   return broken === 0 ? 0 : 1;
 }
 
-function commandOf({ seed, kills, leads, layouts: [first, second] }: DrillOptions): string {
+function commandOf({ seed, kills, leads, whatsApp, layouts: [first, second] }: DrillOptions): string {
   const layout = first === undefined || second !== undefined ? "both" : WORD_FOR[first];
-  return `npm run drill -- --seed ${seed} --kills ${kills} --leads ${leads} --layout ${layout}`;
+  return `npm run drill -- --seed ${seed} --kills ${kills} --leads ${leads} --layout ${layout} --whatsapp ${whatsApp}`;
 }

@@ -4,18 +4,24 @@ import { readOptions } from "./options.ts";
 test("without options it is the short form in both layouts, from any seed", () => {
   expect(readOptions([])).toEqual({
     kind: "options",
-    options: { seed: expect.any(Number), kills: 20, leads: 10_000, layouts: ["one process", "two processes"] },
+    options: {
+      seed: expect.any(Number),
+      kills: 20,
+      leads: 10_000,
+      layouts: ["one process", "two processes"],
+      whatsApp: "simulator",
+    },
   });
 });
 
 test("each option is taken, with a space or an equals sign", () => {
-  expect(readOptions(["--kills", "3", "--leads=50", "--seed", "0", "--layout=two"])).toEqual({
+  expect(readOptions(["--kills", "3", "--leads=50", "--seed", "0", "--layout=two", "--whatsapp", "twin"])).toEqual({
     kind: "options",
-    options: { seed: 0, kills: 3, leads: 50, layouts: ["two processes"] },
+    options: { seed: 0, kills: 3, leads: 50, layouts: ["two processes"], whatsApp: "twin" },
   });
   expect(readOptions(["--long", "--layout", "one", "--seed", "9"])).toEqual({
     kind: "options",
-    options: { seed: 9, kills: 100, leads: 10_000, layouts: ["one process"] },
+    options: { seed: 9, kills: 100, leads: 10_000, layouts: ["one process"], whatsApp: "simulator" },
   });
   expect(readOptions(["--long", "--kills", "500"])).toMatchObject({ options: { kills: 500 } });
 });
@@ -27,6 +33,7 @@ test.each([
   [["--leads", "1e3"], '--leads must be a whole number from 1 to 100000, but is "1e3".'],
   [["--seed", "dice"], '--seed must be a whole number from 0 to 2147483648, but is "dice".'],
   [["--layout", "three"], '--layout must be one, two, both or several, but is "three".'],
+  [["--whatsapp", "web"], '--whatsapp must be simulator or twin, but is "web".'],
   [["--long", "--kills", "5"], "--long is for 100 kills or more: leave one of --long and --kills out."],
   [["--long=yes"], "--long takes no value."],
   [["--forever"], "drill has no option --forever."],

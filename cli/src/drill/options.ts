@@ -11,6 +11,7 @@ export interface DrillOptions {
   /** Recipients of each campaign. */
   leads: number;
   layouts: readonly Layout[];
+  whatsApp: "simulator" | "twin";
 }
 
 /** How `--layout` calls each. */
@@ -20,7 +21,7 @@ export const WORD_FOR: Readonly<Record<Layout, string>> = {
   "several processes": "several",
 };
 
-const NAMES: ReadonlySet<string> = new Set(["kills", "leads", "seed", "layout", "long"]);
+const NAMES: ReadonlySet<string> = new Set(["kills", "leads", "seed", "layout", "whatsapp", "long"]);
 const KILLS = 20;
 /** In each of the two layouts: 200 in all. */
 const KILLS_IF_LONG = 100;
@@ -41,6 +42,7 @@ export function readOptions(
       leads: { type: "string" },
       seed: { type: "string" },
       layout: { type: "string" },
+      whatsapp: { type: "string" },
       long: { type: "boolean" },
     },
     strict: false,
@@ -69,8 +71,11 @@ export function readOptions(
   const seed = whole("seed", () => randomInt(MOST_SEED), 0, MOST_SEED);
   const layouts = layoutsOf(values.layout);
   if (layouts === null) problems.push(`--layout must be one, two, both or several${but(values.layout)}.`);
-  if (problems.length > 0 || layouts === null) return { kind: "refused", problems };
-  return { kind: "options", options: { seed, kills, leads, layouts } };
+  const { whatsapp: whatsApp = "simulator" } = values;
+  const isKnown = whatsApp === "simulator" || whatsApp === "twin";
+  if (!isKnown) problems.push(`--whatsapp must be simulator or twin${but(whatsApp)}.`);
+  if (problems.length > 0 || layouts === null || !isKnown) return { kind: "refused", problems };
+  return { kind: "options", options: { seed, kills, leads, layouts, whatsApp } };
 }
 
 function but(given: string | boolean | undefined): string {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { Departed } from "./campaigns.ts";
 import { type Evidence, judge, mostInAMinute, type Row } from "./proof.ts";
+import type { Departed } from "./whatsapp.ts";
 
 const CAMPAIGN = "c".repeat(24);
 const AT = Date.parse("2026-01-01T00:00:00.000Z");

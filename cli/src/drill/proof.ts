@@ -2,8 +2,9 @@
 import type { CampaignJson } from "@mini-crm/wire/campaign";
 import type { StatusBreakdown } from "@mini-crm/wire/delivery";
 import type { MessageJson } from "@mini-crm/wire/message";
-import { campaignsThatRan, type Departed, readLedger, readOutbox } from "./campaigns.ts";
+import { campaignsThatRan, readLedger } from "./campaigns.ts";
 import type { System } from "./system.ts";
+import type { Departed, OutsideWorld } from "./whatsapp.ts";
 
 export type Row = Pick<MessageJson, "_id" | "status" | "phone" | "text" | "code" | "reason">;
 
@@ -15,7 +16,7 @@ export interface Evidence {
   campaigns: { view: Pick<CampaignJson, "_id" | "status" | "stats">; counters: StatusBreakdown; rows: Row[] }[];
   /** What really left, from the outside world's own file. */
   departed: Departed[];
-  /** How many messages left more than once, as the simulator counts it. */
+  /** How many messages left more than once, as its witness counts it. */
   sentMoreThanOnce: number;
 }
 
@@ -38,11 +39,12 @@ const MINUTE_MS = 60_000;
 /** Reads everything that a proof needs from a system at rest. */
 export async function readEvidence(
   system: System,
+  outside: OutsideWorld,
   { leads, messagesPerMinute }: Pick<Evidence, "leads" | "messagesPerMinute">,
 ): Promise<Evidence> {
   const campaigns: Evidence["campaigns"] = [];
   for (const view of await campaignsThatRan(system)) campaigns.push({ view, ...(await readLedger(system, view._id)) });
-  return { leads, messagesPerMinute, campaigns, ...(await readOutbox(system)) };
+  return { leads, messagesPerMinute, campaigns, ...(await outside.outbox(system)) };
 }
 
 /** Judges every promise on the evidence alone. */
@@ -104,7 +106,7 @@ function sentTwice({ sentMoreThanOnce }: Evidence, departed: ReadonlyMap<string,
   });
   return twice.length === sentMoreThanOnce
     ? twice
-    : [...twice, `the simulator counts ${sentMoreThanOnce}, its list ${twice.length}`];
+    : [...twice, `the witness counts ${sentMoreThanOnce}, its list ${twice.length}`];
 }
 
 /** What left must stand in the ledger as the furthest that became of it, once every receipt has come. */

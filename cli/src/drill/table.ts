@@ -1,7 +1,8 @@
 /** Owns how a drill's result is printed: what happened, what was counted, and each promise, kept or broken. */
-import type { Departed } from "./campaigns.ts";
+
 import type { Happened } from "./carry-out.ts";
 import type { Proof } from "./proof.ts";
+import type { Departed } from "./whatsapp.ts";
 
 /** The table of one layout's drill. */
 export function tableOf(title: string, happened: Happened, departed: readonly Departed[], { figures, findings }: Proof): string {

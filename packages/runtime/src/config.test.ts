@@ -38,6 +38,11 @@ describe("a setting that is wrong", () => {
     ["WEBHOOKS_TO_PRIVATE_ADDRESSES", "yes"],
     ["SIMULATOR_LATENCY_MS", "250-50"],
     ["SIMULATOR_LATENCY_MS", "soon"],
+    ["SECRETS_KEY", "abc"],
+    ["SECRETS_KEY", "g".repeat(64)],
+    ["PUBLIC_URL", "crm.example.com"],
+    ["PUBLIC_URL", "ftp://crm.example.com"],
+    ["PUBLIC_URL", "https://crm.example.com/?a=b"],
     ["API_KEY", "short"],
     ["API_KEY", "has spaces in the middle of it"],
   ])("%s=%s is refused by name", (name, value) => {
@@ -51,7 +56,18 @@ describe("a setting that is wrong", () => {
 
   test("never shows the key that was refused", () => {
     expect(() => read({ API_KEY: "my secret key" })).toThrow(/^((?!my secret key)[^])*$/);
+    expect(() => read({ SECRETS_KEY: "my secret key" })).toThrow(/^((?!my secret key)[^])*$/);
   });
+});
+
+test("secrets have a key of this installation unless one is set, and the address of others is as they call it", () => {
+  expect(read({})).toMatchObject({ secretsKey: null, publicUrl: null });
+  const secretsKey = "0F".repeat(32);
+  expect(read({ SECRETS_KEY: secretsKey, PUBLIC_URL: "https://crm.example.com/" })).toMatchObject({
+    secretsKey,
+    publicUrl: "https://crm.example.com",
+  });
+  expect(read({ PUBLIC_URL: "https://example.com/crm/" }).publicUrl).toBe("https://example.com/crm");
 });
 
 test("an address that others can reach needs a key", () => {

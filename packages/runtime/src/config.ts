@@ -31,6 +31,8 @@ export interface Config {
   host: string;
   backendPort: number;
   workersPort: number;
+  /** Where the twin of the Cloud API listens, when it is asked for. */
+  twinPort: number;
   /** The folder that holds everything there is to keep; absolute. */
   dataDir: string;
   /** The MongoDB that holds everything but events and the simulator's outbox; null keeps it in SQLite, in `dataDir`. */
@@ -39,6 +41,10 @@ export interface Config {
   kafka: KafkaConfig | null;
   /** Null lets everybody on this machine call. */
   apiKey: string | null;
+  /** What secrets are sealed with, 64 hexadecimal digits; null: a key that is made and kept in `dataDir`. */
+  secretsKey: string | null;
+  /** Where others reach the backend, without a slash at the end; null: as whoever asks has called it. */
+  publicUrl: string | null;
   logLevel: LogLevel;
   /** The most messages in any minute from one number; 0 for no limit. */
   messagesPerMinute: number;
@@ -56,7 +62,7 @@ export interface Config {
 }
 
 /** Settings whose value is never shown. */
-const SECRET: ReadonlySet<string> = new Set(["API_KEY", "MONGODB_URL", "KAFKA_PASSWORD"]);
+const SECRET: ReadonlySet<string> = new Set(["API_KEY", "SECRETS_KEY", "MONGODB_URL", "KAFKA_PASSWORD"]);
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -84,9 +90,12 @@ export function readConfig(env: Environment, baseDir: string): Config {
     host: text("HOST", "127.0.0.1"),
     backendPort: whole("PORT", 3000, 65_535),
     workersPort: whole("WORKERS_PORT", 3004, 65_535),
+    twinPort: whole("TWIN_PORT", 3010, 65_535),
     dataDir: resolve(baseDir, text("DATA_DIR", "data")),
     mongodbUrl: read("MONGODB_URL", null, parseMongoUrl, "a MongoDB URL, such as mongodb://127.0.0.1:27017/mini_crm"),
     apiKey: read("API_KEY", null, parseKey, "at least 16 characters without spaces"),
+    secretsKey: read("SECRETS_KEY", null, parseSecretsKey, "64 hexadecimal digits, such as `openssl rand -hex 32` makes"),
+    publicUrl: read("PUBLIC_URL", null, parsePublicUrl, "a whole address such as https://crm.example.com"),
     logLevel: read("LOG_LEVEL", "info", parseLevel, `one of ${LOG_LEVELS.join(", ")}`),
     messagesPerMinute: whole("MESSAGES_PER_MINUTE", 30, 1_000_000),
     receiptWindowMs: whole("RECEIPT_WINDOW_HOURS", 24, 8_760) * 3_600_000,
@@ -160,6 +169,16 @@ function parseSpan(text: string): SpanMs | null {
 
 function parseKey(text: string): string | null {
   return text.length >= 16 && !/\s/.test(text) ? text : null;
+}
+
+export function parseSecretsKey(text: string): string | null {
+  return /^[0-9a-f]{64}$/i.test(text) ? text : null;
+}
+
+function parsePublicUrl(text: string): string | null {
+  const url = URL.parse(text);
+  if (url === null || !/^https?:$/.test(url.protocol) || url.username !== "" || url.search !== "" || url.hash !== "") return null;
+  return url.href.replace(/\/+$/, "");
 }
 
 function parseMechanism(text: string): SaslMechanism | null {

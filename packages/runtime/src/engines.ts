@@ -11,7 +11,7 @@ import { systemClock } from "@mini-crm/adapters/system-clock/system-clock";
 import { httpWebhookTransport } from "@mini-crm/adapters/webhook-http/transport";
 import type { SimulatorBehaviour } from "@mini-crm/adapters/whatsapp-simulator/behaviour";
 import type { SentText } from "@mini-crm/adapters/whatsapp-simulator/outbox";
-import { createSimulator, type Simulator } from "@mini-crm/adapters/whatsapp-simulator/simulator";
+import type { Simulator, SimulatorControls } from "@mini-crm/adapters/whatsapp-simulator/simulator";
 import { AppError } from "@mini-crm/core/app-error";
 import type { Clock } from "@mini-crm/core/ports/clock";
 import type { EventBus } from "@mini-crm/core/ports/event-bus";
@@ -21,7 +21,7 @@ import type { Config, KafkaConfig } from "./config.ts";
 import type { Logger } from "./log.ts";
 import { buryDead, processName } from "./process-name.ts";
 
-export type { SentText, Simulator, SimulatorBehaviour };
+export type { SentText, Simulator, SimulatorBehaviour, SimulatorControls };
 export { ruleAsMongoQuery };
 
 export interface Engines {
@@ -150,17 +150,6 @@ function known(database: Database | null): Database {
 
 export function databaseFile({ dataDir }: Pick<Config, "dataDir">): string {
   return join(dataDir, "mini-crm.db");
-}
-
-/** Opens the WhatsApp that messages go through; it connects when it is started. */
-export function openWhatsApp(config: Pick<Config, "dataDir" | "simulator">, clock: Clock): Simulator {
-  const { seed, latency, deliveredAfter, readAfter } = config.simulator;
-  return createSimulator({
-    file: join(config.dataDir, "whatsapp-simulator.db"),
-    clock,
-    seed,
-    behaviour: { latency, deliveredAfter, readAfter },
-  });
 }
 
 /** The way of webhooks to the network. */

@@ -12,6 +12,7 @@ export const ActivityKindJson = Type.Enum([
   "campaign.held",
   "campaign.progress",
   "channel.state",
+  "channel.pairing",
   "leads.imported",
   "lead.opted_out",
   "message.received",

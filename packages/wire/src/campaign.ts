@@ -1,6 +1,7 @@
 /** Owns campaigns as they stand on the wire. */
 import { type Static, Type } from "typebox";
 import { success } from "./envelope.ts";
+import { MediaBody, MediaJson } from "./media.ts";
 import { PageFields, Pagination } from "./pagination.ts";
 import { Time, TimeOrNull, textUpTo } from "./text.ts";
 
@@ -23,6 +24,7 @@ export type CampaignStats = Static<typeof CampaignStats>;
 
 const name = textUpTo(200, "What people call it");
 const segmentId = Type.String({ maxLength: 200, description: "Whom it goes to" });
+const channelId = Type.String({ maxLength: 200, description: "The channel that it goes out over" });
 /** Bounded here so that nothing huge is parsed; what a template may say is the template's own rule. */
 const template = Type.String({
   maxLength: 100_000,
@@ -71,6 +73,48 @@ const Variant = Type.Object(
 );
 const Variants = Type.Array(Variant, { minItems: 2, maxItems: 10, description: "Texts to compare; the percents sum to 100" });
 
+/** What WhatsApp shows of a button. */
+const BUTTON_CHARS = 20;
+const Buttons = Type.Array(textUpTo(BUTTON_CHARS, "What it says"), {
+  maxItems: 3,
+  description: "Buttons for a quick reply; linked devices (kind web) cannot send them",
+});
+
+const templateName = Type.String({
+  minLength: 1,
+  maxLength: 512,
+  description: "As Meta knows it",
+  examples: ["order_shipped"],
+});
+const language = Type.String({ minLength: 2, maxLength: 20, examples: ["en_US"] });
+const ParameterJson = Type.Object({
+  name: Type.Union([Type.String(), Type.Null()], { description: "Null where the template counts its parameters" }),
+  value: Type.String(),
+});
+const ParameterBody = Type.Object(
+  {
+    name: Type.Optional(
+      Type.Union([textUpTo(100, "The parameter's; leave it out where the template counts its parameters"), Type.Null()]),
+    ),
+    value: template,
+  },
+  { additionalProperties: false },
+);
+const TEMPLATE = {
+  description: "The approved WhatsApp template for those who may be sent nothing else, over channels of the kind cloud",
+};
+const TemplateJson = Type.Object({ name: templateName, language, parameters: Type.Array(ParameterJson) }, TEMPLATE);
+const TemplateBody = Type.Object(
+  {
+    name: templateName,
+    language,
+    parameters: Type.Optional(
+      Type.Array(ParameterBody, { maxItems: 50, description: "What its body's parameters say, in their order" }),
+    ),
+  },
+  { additionalProperties: false, ...TEMPLATE },
+);
+
 const Hold = Type.Object({
   code: Type.String(),
   reason: Type.String({ description: "What happened, and what to do" }),
@@ -90,6 +134,7 @@ const Waiting = Type.Object({
     "retry",
     "other_campaigns",
     "rate_limit",
+    "recipients_per_day",
   ]),
   until: Type.Union([Time, Type.Null()], { description: "When that ends, where it is known" }),
   text: Type.String({ examples: ["Waits for the rate limit: 30 messages a minute, goes on at 16:15:30Z"] }),
@@ -106,6 +151,9 @@ export const CampaignJson = Type.Object({
   frequency_cap: Type.Union([FrequencyCap, Type.Null()]),
   expires_at: TimeOrNull,
   canary: Type.Union([Canary, Type.Null()]),
+  media: Type.Union([MediaJson, Type.Null()]),
+  buttons: Type.Array(Type.String()),
+  template: Type.Union([TemplateJson, Type.Null()]),
   canary_phase: Type.Union([Type.Enum(["sending", "passed", "overruled"]), Type.Null()]),
   created_by: Type.String(),
   status: CampaignStatusJson,
@@ -131,12 +179,16 @@ const optional = {
   frequency_cap: Type.Optional(Type.Union([FrequencyCap, Type.Null()])),
   expires_at: Type.Optional(TimeOrNull),
   canary: Type.Optional(Type.Union([Canary, Type.Null()])),
+  media: Type.Optional(Type.Union([MediaBody, Type.Null()])),
+  buttons: Type.Optional(Type.Union([Buttons, Type.Null()])),
+  template: Type.Optional(Type.Union([TemplateBody, Type.Null()])),
 };
 
 export const CampaignBody = Type.Object(
   {
     name,
     segment_id: segmentId,
+    channel_id: Type.Optional(channelId),
     message_template: Type.Optional(template),
     ...optional,
     created_by: Type.Optional(textUpTo(100, "Whose it is; `admin` where nobody is named")),
@@ -147,6 +199,7 @@ export const CampaignChangeBody = Type.Object(
   {
     name: Type.Optional(name),
     segment_id: Type.Optional(segmentId),
+    channel_id: Type.Optional(channelId),
     message_template: Type.Optional(template),
     ...optional,
   },

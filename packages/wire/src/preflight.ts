@@ -10,6 +10,7 @@ const Place = Type.Enum([
   "duplicate_number",
   "opted_out",
   "frequency_cap",
+  "outside_window",
   "blank_variable",
   "render_failed",
 ]);
@@ -20,6 +21,9 @@ const Sample = Type.Object({
   phone: Type.String(),
   variant: VariantName,
   text: Type.Union([Type.String(), Type.Null()], { description: "What would be sent; null where nothing would" }),
+  template: Type.Union([Type.String(), Type.Null()], {
+    description: "The template that would be sent; null: the text itself is",
+  }),
   blank: Type.Union([Type.String(), Type.Null()], { description: "The variable for which nothing is known" }),
   reason: Type.Union([Type.String(), Type.Null()], { description: "Why it cannot be put into words" }),
 });
@@ -55,6 +59,9 @@ export const PreflightJson = Type.Object({
   variants: Type.Array(Type.Object({ name: Type.String(), percent: Type.Number(), messages: Type.Integer() }), {
     description: "How many would be sent each text",
   }),
+  by_template: Type.Integer({
+    description: "How many of them would be sent the approved template, because they have not written in the last 24 hours",
+  }),
   samples: Type.Array(Sample, { description: "Some of each text, then some that would not be sent because of their words" }),
   longest: Extreme,
   shortest: Extreme,
@@ -74,6 +81,17 @@ export const PreflightJson = Type.Object({
   limit_per_minute: Type.Union([Type.Number(), Type.Null()], {
     description: "How many messages a minute the channel may send; null where it has no limit, or no workers run",
   }),
+  recipients_per_day: Type.Union(
+    [
+      Type.Object({
+        most: Type.Integer({ description: "How many different people the channel may write to in 24 hours" }),
+        used: Type.Integer(),
+        resets_at: TimeOrNull,
+      }),
+      Type.Null(),
+    ],
+    { description: "Meta's tier, or the warming up of a young number; null where there is no bound, or no workers run" },
+  ),
   messages_ahead: Type.Integer({ description: "Messages of other campaigns that wait on the same channel" }),
   estimated_done_at: Type.Union([Time, Type.Null()], {
     description:

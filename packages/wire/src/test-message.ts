@@ -1,9 +1,9 @@
 /** Owns test messages as they stand on the wire. */
 import { type Static, Type } from "typebox";
+import { DIRECT_FIELDS } from "./direct-message.ts";
 import { success } from "./envelope.ts";
 import { VariantName } from "./message.ts";
 import { Pagination } from "./pagination.ts";
-import { TextOrNull, Time, TimeOrNull } from "./text.ts";
 
 export const TestBody = Type.Object(
   {
@@ -25,23 +25,10 @@ export const TestBody = Type.Object(
 );
 
 export const TestMessageJson = Type.Object({
-  _id: Type.String(),
+  ...DIRECT_FIELDS,
   test: Type.Literal(true, { description: "It is in no figure of its campaign" }),
   campaign_id: Type.String(),
-  channel_id: Type.String(),
-  lead_id: Type.String({ description: "Whose data the text shows" }),
-  phone: Type.String(),
   variant: VariantName,
-  text: Type.String({ description: "Just what a recipient would be sent" }),
-  status: Type.Enum(["PENDING", "SENDING", "SKIPPED", "UNCERTAIN", "SENT", "FAILED", "DELIVERED", "READ"]),
-  code: TextOrNull,
-  reason: TextOrNull,
-  provider_id: TextOrNull,
-  created_at: Time,
-  sending_at: TimeOrNull,
-  sent_at: TimeOrNull,
-  delivered_at: TimeOrNull,
-  read_at: TimeOrNull,
 });
 export type TestMessageJson = Static<typeof TestMessageJson>;
 

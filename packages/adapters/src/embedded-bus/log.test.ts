@@ -7,7 +7,7 @@ import { append, batchesOf, eventsOf, lagOf, letGo, moveOn, readTurn, sweepLog, 
 let connection: Connection;
 beforeEach(() => {
   connection = openConnection(":memory:", "read-write");
-  migrate(connection.db);
+  migrate(connection.db, Date.now());
 });
 afterEach(() => connection.close());
 

@@ -1,32 +1,36 @@
 /** Owns the verb `admit`: the last look before the wire. */
 import { endingOf } from "@mini-crm/core/campaign/campaign";
 import type { FrequencyCap } from "@mini-crm/core/campaign/options";
+import type { Gate } from "@mini-crm/core/channel/room";
 import type { Instant } from "@mini-crm/core/instant";
-import { type Asking, admitThose, askingOf, capSince, type Objections } from "@mini-crm/core/message/admission";
+import { type Asking, admitThose, askingOf, capSince, noAdmission, type Objections } from "@mini-crm/core/message/admission";
 import { messageId, OUT_STATUSES } from "@mini-crm/core/message/message";
 import type { Admission, MessageStore } from "@mini-crm/core/ports/store";
 import { type CountChanges, countChanges } from "./counters.ts";
 import type { CampaignDocument } from "./documents.ts";
-import { lastStops } from "./inbound.ts";
-import { CAPS, campaignLock, channelLock, lock } from "./locks.ts";
+import { lockedGate, noteRecipients } from "./limits.ts";
+import { CAPS, campaignLock, lock } from "./locks.ts";
 import { type MessageChanges, readMessages } from "./message-changes.ts";
-import { countSends, rateUse } from "./rate.ts";
+import { countSends } from "./rate.ts";
+import { lastStops } from "./stops.ts";
 import type { Tables } from "./tables.ts";
 
 type AdmitRequest = Parameters<MessageStore["admit"]>[0];
 
 export async function admit(tables: Tables, request: AdmitRequest): Promise<Admission> {
-  const admission: Admission = { admitted: [], opted_out: [], capped: [] };
+  const admission = noAdmission();
   const changes = countChanges(tables);
-  // What others send in the meantime counts for the rate, and a campaign that is stopped in the meantime sends no more.
-  if (request.rate !== null) await lock(tables, channelLock(request.channel_id));
+  const phones = request.messages.map(({ phone }) => phone);
+  const gate = await lockedGate(tables, request, phones);
   for (const [campaignId, asking] of askingOf(request.messages)) {
+    // A campaign that is stopped in the meantime sends no more.
     await lock(tables, campaignLock(campaignId));
     const campaign = await tables.campaign.one({ _id: campaignId }, { projection: { status: 1, options: 1 } });
     if (campaign === null || campaign.status !== "RUNNING" || endingOf(campaign, request.now) !== null) continue;
-    await admitOf(tables, campaign, asking, request, changes, admission);
+    await admitOf(tables, campaign, asking, request, gate, changes, admission);
   }
   await changes.write();
+  await noteRecipients(tables, request, gate.passed());
   return admission;
 }
 
@@ -35,6 +39,7 @@ async function admitOf(
   campaign: CampaignDocument,
   asking: readonly Asking[],
   request: AdmitRequest,
+  gate: Gate,
   changes: CountChanges,
   admission: Admission,
 ): Promise<void> {
@@ -50,7 +55,7 @@ async function admitOf(
     changes.moved(campaign._id, message.leadId, { status: "CLAIMED" }, { status: "SENDING" });
     return true;
   };
-  const admitted = admitThose(asking, objections, take, admission);
+  const admitted = admitThose(asking, objections, gate, take, admission);
   await messages.write();
   const sends = { channelId: request.channel_id, campaignId: campaign._id, messages: admitted };
   await countSends(tables, sends, request.now);
@@ -60,7 +65,7 @@ async function objectionsTo(
   tables: Tables,
   { _id, options }: CampaignDocument,
   asking: readonly Asking[],
-  { channel_id, rate, now }: AdmitRequest,
+  { now }: AdmitRequest,
   messages: MessageChanges,
 ): Promise<Objections> {
   // Of two campaigns that ask for the same person at once, one sees what the other sends.
@@ -70,7 +75,6 @@ async function objectionsTo(
   return {
     hasOptedOut: await optedOutAmong(tables, phoneOf),
     hasHadEnough: await cappedAmong(tables, _id, options.frequency_cap, leadIds, now),
-    room: rate === null ? Number.POSITIVE_INFINITY : rate.messages - (await rateUse(tables, channel_id, rate, now)).used,
   };
 }
 

@@ -1,6 +1,7 @@
 /** Proves what campaigns keep where transactions run side by side, and where a removal dies in the middle. */
 import { differencesOf } from "@mini-crm/core/campaign/audit";
 import type { Campaign } from "@mini-crm/core/campaign/campaign";
+import { NO_LIMITS } from "@mini-crm/core/channel/limits";
 import { draft, NOW, startOf } from "@mini-crm/core/contracts/samples";
 import { admit as admitAt, claimed, expandAll, record, rowsOf, running, SENT, steer } from "@mini-crm/core/contracts/store/world";
 import { afterAll, beforeEach, expect, test } from "vitest";
@@ -67,8 +68,8 @@ test("nothing is admitted once a pause has been answered, whatever the sender sa
   const request = {
     channel_id: "default",
     worker: "w1",
-    messages: messages.map(({ _id, attempt }) => ({ _id, attempt, text: "Hi" })),
-    rate: null,
+    messages: messages.map(({ _id, attempt, phone }) => ({ _id, attempt, phone: phone ?? "", text: "Hi" })),
+    limits: NO_LIMITS,
     now: NOW,
   };
   const admission = await overtaken(

@@ -1,6 +1,7 @@
 /** Owns the verbs on campaigns. */
 import { type Campaign, type CampaignStatus, noMessages } from "@mini-crm/core/campaign/campaign";
 import { type CampaignFields, edited, type Removal, removalOf } from "@mini-crm/core/campaign/changes";
+import { storedOptions, storedRun } from "@mini-crm/core/campaign/earlier-versions";
 import type { Instant } from "@mini-crm/core/instant";
 import type { CampaignStore, Page, PageRequest } from "@mini-crm/core/ports/store";
 import type { Filter } from "mongodb";
@@ -30,8 +31,8 @@ export async function changeCampaign(
 ): ReturnType<CampaignStore["change"]> {
   const edit = edited(await readCampaign(tables, id), fields, now);
   if (edit.kind !== "changed") return edit;
-  const { name, segment_id, message_template, options, expected, updated_at } = edit.campaign;
-  await writeCampaign(tables, id, { name, segment_id, message_template, options, expected, updated_at });
+  const { name, segment_id, channel_id, message_template, options, expected, updated_at } = edit.campaign;
+  await writeCampaign(tables, id, { name, segment_id, channel_id, message_template, options, expected, updated_at });
   return edit;
 }
 
@@ -65,6 +66,8 @@ export async function readCampaigns(
   const counted = await countedOf(tables, ids);
   return found.map(({ noted, ...campaign }) => ({
     ...campaign,
+    options: storedOptions(campaign.options),
+    frozen: campaign.frozen === null ? null : storedRun(campaign.frozen),
     ...(counted.get(campaign._id) ?? { counts: noMessages(), last_sent_at: null }),
   }));
 }
@@ -102,7 +105,7 @@ async function removeRest(tables: Tables, campaignId: string): Promise<void> {
   await tables.campaign_count.remove({ campaign_id: campaignId });
   await tables.campaign_reaction.remove({ campaign_id: campaignId });
   await tables.preflight.remove({ campaign_id: campaignId });
-  await tables.test_message.remove({ campaign_id: campaignId });
+  await tables.direct_message.remove({ campaign_id: campaignId });
   await tables.lock.remove({ _id: { $in: [audienceLock(campaignId), campaignLock(campaignId)] } });
   await tables.campaign.remove({ _id: campaignId });
 }

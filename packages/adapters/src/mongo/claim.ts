@@ -1,6 +1,7 @@
 /** Owns the verb `claim`: a worker takes pending messages for itself, as many as may be sent now. */
 import type { Campaign } from "@mini-crm/core/campaign/campaign";
 import { claimable } from "@mini-crm/core/campaign/going-out";
+import { roomLeft } from "@mini-crm/core/channel/room";
 import { messageId } from "@mini-crm/core/message/message";
 import type { Claim, ClaimedMessage, MessageStore } from "@mini-crm/core/ports/store";
 import type { TemplateField } from "@mini-crm/core/template/fields";
@@ -9,8 +10,8 @@ import { readCampaign } from "./campaigns.ts";
 import { countChanges, idsBetween, windowBehind, windowEnd, windowsWith } from "./counters.ts";
 import type { MessageDocument } from "./documents.ts";
 import { leadProjection, partOfLead } from "./lead-documents.ts";
+import { channelUse } from "./limits.ts";
 import { campaignLock, lock } from "./locks.ts";
-import { rateUse } from "./rate.ts";
 import type { Tables } from "./tables.ts";
 
 type ClaimRequest = Parameters<MessageStore["claim"]>[0];
@@ -20,15 +21,15 @@ export async function claim(tables: Tables, request: ClaimRequest): Promise<Clai
   if (campaign === null || campaign.frozen === null) return { kind: "nothing" };
   const mostNow = Math.min(request.max, claimable(campaign, request.now));
   if (mostNow <= 0) return { kind: "nothing" };
-  const use = request.rate === null ? null : await rateUse(tables, request.channel_id, request.rate, request.now);
-  const room = use === null || request.rate === null ? mostNow : Math.min(mostNow, request.rate.messages - use.used);
-  const ready = await readyMessages(tables, request, Math.max(1, room));
+  const { room, limited } = roomLeft(request.limits, await channelUse(tables, request));
+  const ready = await readyMessages(tables, request, Math.max(1, Math.min(mostNow, room)));
   if (ready === null) return { kind: "nothing" };
-  if (use !== null && room <= 0) return { kind: "limited", until: use.resetAt };
+  if (limited !== null) return { kind: "limited", ...limited };
   await take(tables, campaign, request, ready);
   return {
     kind: "claimed",
     variants: campaign.frozen.variants,
+    content: campaign.frozen.content,
     quiet_hours: campaign.options.quiet_hours,
     messages: await claimedOf(tables, campaign.frozen.fields, ready.messages),
   };

@@ -1,6 +1,7 @@
 /** Owns the connection to MongoDB: its time-outs and concerns, transactions, and what a failure of it means. */
 import { AppError } from "@mini-crm/core/app-error";
 import { type Db, MongoClient, MongoError, MongoServerError } from "mongodb";
+import { addDefaultChannel } from "./channels.ts";
 import { refuseHalfMoved, takeIntoUse } from "./move-marker.ts";
 import { migrate, versionOf } from "./schema.ts";
 import { type Tables, tablesOn } from "./tables.ts";
@@ -49,7 +50,9 @@ export async function openMongo(url: string): Promise<MongoDatabase> {
   return openWith(url, async (client, db) => {
     await takeIntoUse(db);
     await migrate(db);
-    return databaseOn(client, db);
+    const database = databaseOn(client, db);
+    await database.transaction((tables) => addDefaultChannel(tables, Date.now()));
+    return database;
   });
 }
 

@@ -5,12 +5,15 @@
 import type { NewActivity } from "@mini-crm/core/activity/activity";
 import type { Campaign, Ledger } from "@mini-crm/core/campaign/campaign";
 import type { Preflight } from "@mini-crm/core/campaign/preflight";
+import type { Channel } from "@mini-crm/core/channel/channel";
+import type { SessionLease } from "@mini-crm/core/channel/session-lease";
+import type { WhatsAppTemplate } from "@mini-crm/core/channel/template";
 import type { TopicEvent } from "@mini-crm/core/event/topics";
 import type { Instant } from "@mini-crm/core/instant";
 import type { Lead } from "@mini-crm/core/lead/lead";
+import type { DirectMessage } from "@mini-crm/core/message/direct-message";
 import type { InboundMessage } from "@mini-crm/core/message/inbound";
 import type { Message, MessageEvent, MessageStatus } from "@mini-crm/core/message/message";
-import type { TestMessage } from "@mini-crm/core/message/test-message";
 import type { ProcessSign } from "@mini-crm/core/ports/store";
 import type { Segment } from "@mini-crm/core/segment/segment";
 import type { Delivery, Webhook } from "@mini-crm/core/webhook/webhook";
@@ -136,10 +139,45 @@ export interface PreflightDocument {
   shown: Preflight;
 }
 
-export interface TestMessageDocument extends TestMessage {
+export interface DirectMessageDocument extends DirectMessage {
   /** Whoever sends it, and until when; after that, nobody knows. */
   worker: string | null;
   lease_until: Instant | null;
+}
+
+export type ChannelDocument = Channel;
+
+/** Who has the session of a channel's linked device. */
+export interface ChannelSessionDocument extends SessionLease {
+  /** The channel. */
+  _id: string;
+}
+
+/** Something that a linked device knows, sealed. */
+export interface ChannelSessionEntryDocument {
+  /** `channel_id` and `key`. */
+  _id: string;
+  channel_id: string;
+  key: string;
+  value: string;
+}
+
+/** Somebody whom a channel wrote to, or who wrote to it. */
+export interface ChannelContactDocument {
+  /** `channel_id` and `phone`. */
+  _id: string;
+  channel_id: string;
+  phone: string;
+  last_text_at?: Instant;
+  /** Only noted where the channel has limits that ask for it. */
+  last_sent_at?: Instant;
+  /** WhatsApp's own name for them towards this business. */
+  user_id?: string;
+}
+
+export interface WhatsAppTemplateDocument extends WhatsAppTemplate {
+  /** `channel_id`, `name` and `language`. */
+  _id: string;
 }
 
 export type ProcessDocument = ProcessSign;

@@ -1,6 +1,18 @@
 /** MongoDB finds what is asked for by its indexes: told by the server's own plans for what the verbs send. */
-import { importLeads, leadInputs, NOW } from "@mini-crm/core/contracts/samples";
-import { admit, claimed, expandAll, receipt, record, recoverAt, running, SENT } from "@mini-crm/core/contracts/store/world";
+import type { SendingLimits } from "@mini-crm/core/channel/limits";
+import { channel, importLeads, leadInputs, NOW } from "@mini-crm/core/contracts/samples";
+import {
+  admit,
+  claimed,
+  expandAll,
+  hear,
+  inbound,
+  receipt,
+  record,
+  recoverAt,
+  running,
+  SENT,
+} from "@mini-crm/core/contracts/store/world";
 import type { Comparison, Rule } from "@mini-crm/core/segment/rule";
 import type { Document } from "mongodb";
 import { afterAll, describe, expect, test } from "vitest";
@@ -106,6 +118,9 @@ const LARGE: readonly string[] = [
   "campaign_count",
   "claim",
   "channel_send",
+  "direct_message",
+  "channel_contact",
+  "channel_session_entry",
   "inbound_message",
   "activity",
 ] satisfies TableName[];
@@ -126,16 +141,17 @@ async function scansAmong(questions: readonly Question[]): Promise<string[]> {
   return scans;
 }
 
-const RATE = { messages: 100, windowMs: 60_000 };
+/** All that there are, so that all is looked up that ever is. */
+const LIMITS: SendingLimits = { rate: { messages: 100, windowMs: 60_000 }, recipientsPerDay: 100, pairMs: 6_000 };
 
 test("no verb goes through a whole collection on the way of a message", async () => {
   const questions = await questionsIn(async () => {
     const campaign = await running(store, 0);
     await expandAll(store, campaign, 50);
-    const messages = await claimed(store, campaign, { rate: RATE });
+    const messages = await claimed(store, campaign, { limits: LIMITS });
     const [sent, failed] = messages;
     if (sent === undefined || failed === undefined) throw new Error("Nothing was claimed");
-    await admit(store, messages, { rate: RATE });
+    await admit(store, messages, { limits: LIMITS });
     await record(store, sent, SENT);
     await record(store, failed, { kind: "failed", code: "131026", reason: "No such number" });
     const receipts = [receipt(sent, "DELIVERED")];
@@ -180,6 +196,29 @@ test("leads are recognised, read, changed, listed and heard by an index", async 
   const bySign = questions.filter(({ collection, filter }) => collection === "lead" && isSign(filter));
   expect(bySign.length).toBeGreaterThanOrEqual(3);
   expect(bySign.filter(({ sort }) => sort.length > 0)).toEqual([]);
+});
+
+test("what a channel knows, and what was said to one person, is found by an index", async () => {
+  const [channel_id, owner] = ["web", "w1"];
+  const questions = await questionsIn(async () => {
+    await store.channels.create(channel({ _id: channel_id, creates_leads: true }));
+    await store.sessions.hold({ channel_id, owner, wants: false, leaseMs: 60_000, now: NOW });
+    await store.sessions.write({ channel_id, owner, entries: { creds: "x", key: null }, now: NOW });
+    await store.sessions.read(channel_id, ["creds", "key"]);
+    await store.sessions.clear({ channel_id, owner, prefix: "k", now: NOW });
+    await hear(store, [inbound("Hello", { channel_id, from: "+4930901820", user_id: "u1" })]);
+    await store.contacts.lastTexts(channel_id, ["+4930901820"]);
+    await store.contacts.phonesOf(channel_id, ["u1", "u2"]);
+    await store.contacts.recipientUse(channel_id, NOW);
+    await store.direct.claim({ _id: "d".repeat(24), worker: owner, limits: LIMITS, leaseMs: 60_000, now: NOW });
+    await store.direct.ofLead("a".repeat(24), 10);
+    await store.direct.ofCampaign("c".repeat(24), { page: 1, limit: 10 });
+    await store.processes.died(owner, NOW);
+    await store.channels.counts(channel_id);
+    await store.channels.remove(channel_id);
+  });
+  expect(questions.length).toBeGreaterThan(20);
+  expect(await scansAmong(questions)).toEqual([]);
 });
 
 function isSign(filter: Document): boolean {

@@ -5,22 +5,27 @@ import { variantOf } from "@mini-crm/core/campaign/variant";
 import type { Input, Stepped } from "@mini-crm/core/event/raised";
 import type { InboundEvent } from "@mini-crm/core/event/topics";
 import type { Instant } from "@mini-crm/core/instant";
-import * as wishes from "@mini-crm/core/lead/heed-wishes";
+import { afterWish } from "@mini-crm/core/lead/heed-wishes";
 import type { Lead } from "@mini-crm/core/lead/lead";
-import { type Wish, wishIn } from "@mini-crm/core/lead/stop-words";
+import { isE164 } from "@mini-crm/core/lead/phone";
+import type { Wish } from "@mini-crm/core/lead/stop-words";
+import { leadOfStranger } from "@mini-crm/core/lead/stranger";
 import {
   ANSWER_WINDOW_MS,
   afterAnswer,
   answeredMessage,
   type InboundMessage,
   type Reaction,
+  wishOf,
 } from "@mini-crm/core/message/inbound";
 import { messageId } from "@mini-crm/core/message/message";
 import type { StepResult } from "@mini-crm/core/ports/steps";
 import { noteActivities } from "./activity.ts";
+import { type HeardFrom, noteTexts } from "./contacts.ts";
 import { variantsOf } from "./counters.ts";
 import type { CampaignReactionDocument, InboundMessageDocument, MessageDocument } from "./documents.ts";
 import { leadOf, writeLeads } from "./lead-documents.ts";
+import { addLead } from "./leads.ts";
 import { LEADS, lock } from "./locks.ts";
 import type { Tables } from "./tables.ts";
 
@@ -32,27 +37,37 @@ interface Hearing {
   /** Of each number, oldest first. */
   leads: Map<string, string[]>;
   leadById: Map<string, Lead>;
+  /** The channels where whoever writes becomes a lead. */
+  welcoming: Set<string>;
   /** Of each channel, the messages that may be answered, by their lead. */
   messages: Map<string, Map<string, MessageDocument[]>>;
   changedLeads: Set<string>;
   answered: Set<MessageDocument>;
   reactions: { message: MessageDocument; reaction: Reaction }[];
+  /** Those of this batch that have not been written yet. */
   texts: InboundMessageDocument[];
+  contacts: HeardFrom[];
   activities: NewActivity[];
 }
 
-export async function hear(tables: Tables, { texts, now }: Input<"hear">): Promise<Stepped<StepResult<"hear">>> {
+export async function hear(
+  tables: Tables,
+  newId: () => string,
+  { texts, now }: Input<"hear">,
+): Promise<Stepped<StepResult<"hear">>> {
   // Whoever brings a new lead with the number at the same moment must see the wish, or be seen here.
-  if (texts.some(({ text }) => wishIn(text) !== null)) await lock(tables, LEADS);
+  if (texts.some((text) => wishOf(text) !== null)) await lock(tables, LEADS);
   const hearing = await look(tables, texts, now);
   const result = { heard: 0, opted_out: 0 };
   for (const text of texts) {
     if (hearing.known.has(text.provider_id)) continue;
     hearing.known.add(text.provider_id);
     result.heard += 1;
+    await welcome(tables, newId, hearing, text);
     result.opted_out += hearOne(hearing, text);
   }
-  await tables.inbound_message.insert(hearing.texts);
+  await writeTexts(tables, hearing);
+  await noteTexts(tables, hearing.contacts);
   await writeLeads(
     tables,
     [...hearing.changedLeads].flatMap((id) => hearing.leadById.get(id) ?? []),
@@ -78,13 +93,20 @@ async function look(tables: Tables, texts: readonly InboundEvent[], now: Instant
     known: new Set(known.map(({ _id }) => _id)),
     leads,
     leadById: new Map(found.map((document) => [document._id, leadOf(document)])),
+    welcoming: leads.size === phones.size ? new Set() : await welcomingChannels(tables),
     messages: await messagesSince(tables, since, leadIds),
     changedLeads: new Set(),
     answered: new Set(),
     reactions: [],
     texts: [],
+    contacts: [],
     activities: [],
   };
+}
+
+async function welcomingChannels(tables: Tables): Promise<Set<string>> {
+  const channels = await tables.channel.find({ creates_leads: true }, { projection: { _id: 1 } });
+  return new Set(channels.map(({ _id }) => _id));
 }
 
 /** The messages to the leads of the campaigns that may have sent anything since, by channel and lead. There are few of these. */
@@ -107,11 +129,30 @@ async function messagesSince(tables: Tables, since: Instant, leadIds: readonly s
   return channels;
 }
 
+/** Adds the sender of a new text as a lead, where nobody has their number and the channel says so. */
+async function welcome(tables: Tables, newId: () => string, hearing: Hearing, event: InboundEvent): Promise<void> {
+  const { channel_id, from } = event;
+  if (hearing.leads.has(from) || !hearing.welcoming.has(channel_id)) return;
+  const input = leadOfStranger(event, wishOf(event));
+  if (input === null) return;
+  // What they have asked for in this batch counts for the new lead.
+  await writeTexts(tables, hearing);
+  const { lead } = await addLead(tables, newId, input, hearing.now);
+  hearing.leads.set(from, [lead._id]);
+  hearing.leadById.set(lead._id, lead);
+}
+
+async function writeTexts(tables: Tables, hearing: Hearing): Promise<void> {
+  await tables.inbound_message.insert(hearing.texts);
+  hearing.texts = [];
+}
+
 /** Takes in one new text; answers how many leads it has opted out. */
 function hearOne(hearing: Hearing, event: InboundEvent): number {
   const { now } = hearing;
-  const { provider_id: _id, channel_id, from, name, text, at } = event;
-  const wish = wishIn(text);
+  const { provider_id: _id, channel_id, from, user_id = null, name, text, at } = event;
+  const wish = wishOf(event);
+  if (isE164(from)) hearing.contacts.push({ channel_id, phone: from, user_id, at });
   const leadIds = hearing.leads.get(from) ?? [];
   const ofChannel = hearing.messages.get(channel_id);
   const answered = answeredMessage(
@@ -140,7 +181,7 @@ function applyWish(hearing: Hearing, leadIds: readonly string[], wish: Wish, at:
   let optedOut = 0;
   for (const id of leadIds) {
     const known = leadById.get(id);
-    const changed = known === undefined ? null : wishes.afterWish(known, wish, { at, now });
+    const changed = known === undefined ? null : afterWish(known, wish, { at, now });
     if (changed === null) continue;
     leadById.set(id, changed.lead);
     hearing.changedLeads.add(id);
@@ -173,31 +214,6 @@ async function writeReactions(tables: Tables, { answered, reactions }: Hearing):
       updateOne: { filter: { _id }, update: { $inc: { messages }, $setOnInsert: place }, upsert: true },
     })),
   );
-}
-
-/** Heeds the last words of the leads' numbers. */
-export async function heedStops(tables: Tables, leads: readonly Lead[], now: Instant): Promise<Lead[]> {
-  const stops = await lastStops(tables, [...new Set(leads.flatMap(({ phones }) => phones))]);
-  return stops.size === 0 ? [...leads] : wishes.heedStops(leads, stops, now);
-}
-
-/** Of those numbers whose last wish is a stop, when that was. */
-export async function lastStops(tables: Tables, phones: readonly string[]): Promise<Map<string, Instant>> {
-  // Nearly everywhere nobody has said stop yet, and then nothing needs to be looked up.
-  if ((await tables.inbound_message.one({ wish: "stop" }, { projection: { _id: 1 } })) === null) return new Map();
-  const stops = await lastWishes(tables, "stop", phones);
-  const stopped = stops.map(({ phone }) => phone);
-  return wishes.lastStops([...stops, ...(await lastWishes(tables, "start", stopped))]);
-}
-
-/** The last wish of this kind from each of the numbers that had one. */
-async function lastWishes(tables: Tables, wish: Wish, phones: readonly string[]): Promise<wishes.HeardWish[]> {
-  if (phones.length === 0) return [];
-  const last = await tables.inbound_message.aggregate<{ _id: string; at: Instant }>([
-    { $match: { wish, phone: { $in: phones } } },
-    { $group: { _id: "$phone", at: { $max: "$at" } } },
-  ]);
-  return last.map(({ _id: phone, at }) => ({ phone, wish, at }));
 }
 
 export async function inboundOfLead(tables: Tables, leadId: string, limit: number): Promise<InboundMessage[]> {

@@ -9,10 +9,10 @@ import type { Filter } from "mongodb";
 import { noteActivity } from "./activity.ts";
 import { compileRule } from "./compile-rule.ts";
 import type { LeadDocument } from "./documents.ts";
-import { heedStops } from "./inbound.ts";
 import { leadDocument, leadOf, writeLeads } from "./lead-documents.ts";
 import { LEADS, lock } from "./locks.ts";
 import { countMatches } from "./segments.ts";
+import { heedStops } from "./stops.ts";
 import type { Tables } from "./tables.ts";
 
 export async function importLeads(tables: Tables, newId: () => string, encoded: Uint8Array, now: Instant): Promise<ImportCounts> {

@@ -7,9 +7,17 @@ export const LEADS = "leads";
 export const CAPS = "caps";
 /** Those who note activities, and those who change which webhooks hear of them. */
 export const ACTIVITIES = "activities";
-/** Those who look at what a channel has sent before it sends more. */
+/** Those who count the channels before they make one. */
+export const CHANNELS = "channels";
+
+/** Those who look at what a channel has sent before it sends more, and those who replace what is known of its templates. */
 export function channelLock(channelId: string): string {
   return `channel ${channelId}`;
+}
+
+/** Those who write what a linked device knows, and those who take its session over. */
+export function sessionLock(channelId: string): string {
+  return `session ${channelId}`;
 }
 
 /** Those who let a campaign's messages go, or bring them back, and those who stop it or say that it is done. */

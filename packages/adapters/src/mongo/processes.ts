@@ -19,7 +19,8 @@ export async function processGone(tables: Tables, id: string): Promise<void> {
 export async function processDied(tables: Tables, id: string, now: Instant): Promise<void> {
   await tables.process.remove({ _id: id });
   await tables.claim.update({ worker: id, until: { $gt: now } }, { $set: { until: now } });
-  await tables.test_message.update({ worker: id, lease_until: { $gt: now } }, { $set: { lease_until: now } });
+  await tables.direct_message.update({ worker: id, lease_until: { $gt: now } }, { $set: { lease_until: now } });
+  await tables.channel_session.remove({ owner: id });
 }
 
 export function processesSince(tables: Tables, since: Instant): Promise<ProcessSign[]> {

@@ -1,6 +1,6 @@
 /** Owns how many messages each channel has sent of late: what its rate limit looks back at. */
+import type { RateLimit } from "@mini-crm/core/channel/limits";
 import type { Instant } from "@mini-crm/core/instant";
-import type { RateLimit } from "@mini-crm/core/ports/store";
 import { ObjectId } from "mongodb";
 import type { Tables } from "./tables.ts";
 

@@ -10,10 +10,10 @@ import type { StepResult } from "@mini-crm/core/ports/steps";
 import { noteCampaign } from "./activity.ts";
 import { readCampaigns } from "./campaigns.ts";
 import { type CountChanges, countChanges } from "./counters.ts";
+import { applyDirectReceipt } from "./direct-messages.ts";
 import { campaignLock, lock } from "./locks.ts";
 import { type MessageChanges, readMessages } from "./message-changes.ts";
 import type { Tables } from "./tables.ts";
-import { applyTestReceipt } from "./test-messages.ts";
 
 export async function fold(tables: Tables, input: Input<"fold">): Promise<Stepped<StepResult<"fold">>> {
   const changes = countChanges(tables);
@@ -26,7 +26,7 @@ export async function fold(tables: Tables, input: Input<"fold">): Promise<Steppe
   for (const receipt of input.receipts) {
     const key = parseMessageId(receipt.message_id);
     if (key === null) {
-      await applyTestReceipt(tables, receipt);
+      await applyDirectReceipt(tables, receipt);
       continue;
     }
     touched.add(key.campaignId);

@@ -9,6 +9,7 @@ import type { StepResult } from "@mini-crm/core/ports/steps";
 import { noteProgress } from "./activity.ts";
 import { lookAtCampaigns } from "./autopilot.ts";
 import { type CountChanges, countChanges, sumUp } from "./counters.ts";
+import { endDirect } from "./direct-messages.ts";
 import type { ClaimDocument, MessageDocument } from "./documents.ts";
 import { ACTIVITIES, lock } from "./locks.ts";
 import { changesOf } from "./message-changes.ts";
@@ -17,7 +18,6 @@ import { sweepSends } from "./rate.ts";
 import { completeThoseDone } from "./receipts.ts";
 import { DUE_INDEX } from "./schema.ts";
 import type { Tables } from "./tables.ts";
-import { endTests } from "./test-messages.ts";
 
 /** How many claims end, and how many changes of counters are summed up, in one transaction: the next one goes on. */
 const MOST_CLAIMS = 200;
@@ -34,7 +34,7 @@ export async function recover(tables: Tables, input: Input<"recover">): Promise<
   const runningIds = running.map(({ _id }) => _id);
   const due = await wakeDue(tables, runningIds, input, changes, spans);
   await changes.write();
-  await endTests(tables, input.now);
+  await endDirect(tables, input.now);
   await sweepSends(tables, input.now);
   for (const campaign of running) {
     const look = spans.lookAt(campaign);

@@ -1,9 +1,10 @@
 /** Proves what transactions that run side by side, each on its own moment, do not do to one another. */
 import type { Campaign } from "@mini-crm/core/campaign/campaign";
 import { NO_OPTIONS } from "@mini-crm/core/campaign/options";
+import { NO_LIMITS, type SendingLimits } from "@mini-crm/core/channel/limits";
 import { draft, importLeads, leadInputs, NOW, startOf } from "@mini-crm/core/contracts/samples";
 import * as world from "@mini-crm/core/contracts/store/world";
-import type { ClaimedMessage, RateLimit } from "@mini-crm/core/ports/store";
+import type { ClaimedMessage } from "@mini-crm/core/ports/store";
 import { afterAll, beforeEach, expect, test } from "vitest";
 import { admit } from "./admission.ts";
 import { claim } from "./claim.ts";
@@ -28,9 +29,9 @@ async function runningWith(options: Partial<Campaign["options"]>, leads: number,
   return campaign;
 }
 
-function admission(messages: readonly ClaimedMessage[], worker = "w1", rate: RateLimit | null = null) {
-  const asking = messages.map(({ _id, attempt }) => ({ _id, attempt, text: "Hi" }));
-  return { channel_id: "default", worker, messages: asking, rate, now: NOW };
+function admission(messages: readonly ClaimedMessage[], worker = "w1", limits: SendingLimits = NO_LIMITS) {
+  const asking = messages.map(({ _id, attempt, phone }) => ({ _id, attempt, phone: phone ?? "", text: "Hi" }));
+  return { channel_id: "default", worker, messages: asking, limits, now: NOW };
 }
 
 function receipts(message: { _id: string }) {
@@ -81,7 +82,7 @@ test("two that claim from different windows at once take no more than the canary
     channel_id: "default",
     worker: "w2",
     max: 100,
-    rate: null,
+    limits: NO_LIMITS,
     leaseMs: world.LEASE_MS,
     now: NOW,
   };

@@ -2,11 +2,12 @@
 import { unreachable } from "@mini-crm/core/app-error";
 import { transition } from "@mini-crm/core/campaign/lifecycle";
 import { isStillDue } from "@mini-crm/core/campaign/schedule";
-import { type Input, jobOf, type Stepped } from "@mini-crm/core/event/raised";
+import { type Input, jobOf, requeue, type Stepped } from "@mini-crm/core/event/raised";
 import type { Step, StepResult } from "@mini-crm/core/ports/steps";
 import { noteCampaign } from "./activity.ts";
 import { readCampaign } from "./campaigns.ts";
 import { windowsWith } from "./counters.ts";
+import { write } from "./direct-messages.ts";
 import { expand } from "./expansion.ts";
 import { hear } from "./inbound.ts";
 import { record } from "./outcomes.ts";
@@ -15,10 +16,9 @@ import { recover } from "./recovery.ts";
 import { retry } from "./retry.ts";
 import { hold, schedule, steer } from "./steering.ts";
 import type { Tables } from "./tables.ts";
-import { test } from "./test-messages.ts";
 
-/** Carries one step out. The caller holds the transaction. */
-export function carryOutStep(tables: Tables, step: Step): Promise<Stepped<StepResult<Step["step"]>>> {
+/** Carries one step out. The caller holds the transaction; `newId` makes the identifiers of new leads. */
+export function carryOutStep(tables: Tables, newId: () => string, step: Step): Promise<Stepped<StepResult<Step["step"]>>> {
   switch (step.step) {
     case "start":
       return start(tables, step.input);
@@ -38,10 +38,12 @@ export function carryOutStep(tables: Tables, step: Step): Promise<Stepped<StepRe
       return fold(tables, step.input);
     case "recover":
       return recover(tables, step.input);
-    case "test":
-      return test(tables, step.input);
+    case "write":
+      return write(tables, step.input);
     case "hear":
-      return hear(tables, step.input);
+      return hear(tables, newId, step.input);
+    case "requeue":
+      return Promise.resolve(requeue(step.input));
     case "resume":
       return resume(tables);
     default:

@@ -9,10 +9,13 @@ import { activitiesAfter, activityRange, noteActivities } from "./activity.ts";
 import { admit } from "./admission.ts";
 import { ahead } from "./ahead.ts";
 import * as campaigns from "./campaigns.ts";
+import * as channels from "./channels.ts";
 import { checkLeads, overdueClaims } from "./checks.ts";
 import { claim } from "./claim.ts";
+import { lastTexts, phonesOfUsers, recipientUse } from "./contacts.ts";
 import { auditOf, ledgerCounts } from "./counters.ts";
 import type { MongoDatabase } from "./database.ts";
+import { claimDirect, directOfCampaign, recordDirect, repliesTo } from "./direct-messages.ts";
 import { inboundOfLead, reactionsOf } from "./inbound.ts";
 import * as leads from "./leads.ts";
 import { historyOf } from "./message-events.ts";
@@ -25,8 +28,9 @@ import { rateUse, sentSince } from "./rate.ts";
 import { retryable } from "./retry.ts";
 import { foreignVersion } from "./schema.ts";
 import * as segments from "./segments.ts";
+import * as sessions from "./sessions.ts";
 import { carryOutStep } from "./steps.ts";
-import { claimTest, recordTest, testsOfCampaign } from "./test-messages.ts";
+import * as templates from "./templates.ts";
 import * as deliveries from "./webhook-deliveries.ts";
 import * as webhooks from "./webhooks.ts";
 
@@ -71,11 +75,13 @@ export function mongoStore(database: MongoDatabase, chance: Pick<Clock, "now" | 
       ofLead: (leadId, limit) => database.read((tables) => inboundOfLead(tables, leadId, limit)),
       reactions: (campaignId) => database.read((tables) => reactionsOf(tables, campaignId)),
     },
-    tests: {
-      claim: (request) => database.transaction((tables) => claimTest(tables, request)),
-      record: (request) => database.transaction((tables) => recordTest(tables, request)),
-      ofCampaign: (campaignId, request) => database.read((tables) => testsOfCampaign(tables, campaignId, request)),
+    direct: {
+      claim: (request) => database.transaction((tables) => claimDirect(tables, request)),
+      record: (request) => database.transaction((tables) => recordDirect(tables, request)),
+      ofCampaign: (campaignId, request) => database.read((tables) => directOfCampaign(tables, campaignId, request)),
+      ofLead: (leadId, limit) => database.read((tables) => repliesTo(tables, leadId, limit)),
     },
+    ...channelsOn(database),
     processes: {
       sign: (sign) => database.write((tables) => signProcess(tables, sign)),
       gone: (id) => database.write((tables) => processGone(tables, id)),
@@ -94,19 +100,19 @@ export function mongoStore(database: MongoDatabase, chance: Pick<Clock, "now" | 
       unpublished: (limit) => database.read((tables) => unpublishedEvents(tables, limit)),
       published: (ids) => database.write((tables) => publishedEvents(tables, ids)),
     },
-    carryOut: <const S extends readonly Step[]>(steps: S) => carryOut(database, steps) as Promise<CarriedOut<S>>,
+    carryOut: <const S extends readonly Step[]>(steps: S) => carryOut(database, newId, steps) as Promise<CarriedOut<S>>,
     ping: () => database.ping(),
     close: () => database.close(),
   };
 }
 
 /** All steps in one transaction, with what they raise in the outbox. */
-function carryOut(database: MongoDatabase, steps: readonly Step[]) {
+function carryOut(database: MongoDatabase, newId: () => string, steps: readonly Step[]) {
   return database.bulkTransaction(async (tables) => {
     const results: StepResult<StepName>[] = [];
     const raised: TopicEvent[] = [];
     for (const step of steps) {
-      const stepped = await carryOutStep(tables, step);
+      const stepped = await carryOutStep(tables, newId, step);
       results.push(stepped.result);
       raised.push(...stepped.raised);
     }
@@ -132,6 +138,39 @@ function messagesOn(database: MongoDatabase): MessageStore {
     ofLead: (leadId, limit) => database.read((tables) => messagesOfLead(tables, leadId, limit)),
     waiting: (channelId) => database.read((tables) => countWaiting(tables, channelId)),
     rateUse: (channelId, rate, now) => database.read((tables) => rateUse(tables, channelId, rate, now)),
+  };
+}
+
+/** What is stored of channels: each verb of a port by itself. */
+function channelsOn(database: MongoDatabase): Pick<Store, "channels" | "sessions" | "contacts" | "templates"> {
+  return {
+    channels: {
+      create: (channel) => database.transaction((tables) => channels.createChannel(tables, channel)),
+      read: (id) => database.read((tables) => channels.readChannel(tables, id)),
+      list: () => database.read((tables) => channels.listChannels(tables)),
+      change: (id, fields, now, seenAt) =>
+        database.transaction((tables) => channels.changeChannel(tables, id, fields, now, seenAt)),
+      remove: (id) => channels.removeChannel(database, id),
+      counts: (id) => database.transaction((tables) => channels.messagesOver(tables, id)),
+    },
+    sessions: {
+      hold: (request) => database.transaction((tables) => sessions.holdSession(tables, request)),
+      letGo: (channelId, owner) => database.transaction((tables) => sessions.letSessionGo(tables, channelId, owner)),
+      read: (channelId, keys) => database.read((tables) => sessions.readEntries(tables, channelId, keys)),
+      write: (request) => database.transaction((tables) => sessions.writeEntries(tables, request)),
+      clear: (request) => database.transaction((tables) => sessions.clearSession(tables, request)),
+    },
+    contacts: {
+      lastTexts: (channelId, phones) => database.read((tables) => lastTexts(tables, channelId, phones)),
+      phonesOf: (channelId, userIds) => database.read((tables) => phonesOfUsers(tables, channelId, userIds)),
+      recipientUse: (channelId, now) => database.read((tables) => recipientUse(tables, channelId, now)),
+    },
+    templates: {
+      replace: (channelId, all) => database.transaction((tables) => templates.replaceTemplates(tables, channelId, all)),
+      changeStatus: (...change) => database.transaction((tables) => templates.changeTemplateStatus(tables, ...change)),
+      ofChannel: (channelId) => database.read((tables) => templates.templatesOf(tables, channelId)),
+      read: (...named) => database.read((tables) => templates.readTemplate(tables, ...named)),
+    },
   };
 }
 

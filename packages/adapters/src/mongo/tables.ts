@@ -48,7 +48,12 @@ export interface TableTypes {
   claim: Documents.ClaimDocument;
   channel_send: Documents.ChannelSendDocument;
   preflight: Documents.PreflightDocument;
-  test_message: Documents.TestMessageDocument;
+  direct_message: Documents.DirectMessageDocument;
+  channel: Documents.ChannelDocument;
+  channel_session: Documents.ChannelSessionDocument;
+  channel_session_entry: Documents.ChannelSessionEntryDocument;
+  channel_contact: Documents.ChannelContactDocument;
+  whatsapp_template: Documents.WhatsAppTemplateDocument;
   process: Documents.ProcessDocument;
   inbound_message: Documents.InboundMessageDocument;
   activity: Documents.ActivityDocument;
@@ -75,7 +80,12 @@ export const TABLE_NAMES = [
   "claim",
   "channel_send",
   "preflight",
-  "test_message",
+  "direct_message",
+  "channel",
+  "channel_session",
+  "channel_session_entry",
+  "channel_contact",
+  "whatsapp_template",
   "process",
   "inbound_message",
   "activity",
@@ -107,7 +117,12 @@ export function tablesOn(db: Db, limits: Limits): Tables {
     claim: tableOf("claim"),
     channel_send: tableOf("channel_send"),
     preflight: tableOf("preflight"),
-    test_message: tableOf("test_message"),
+    direct_message: tableOf("direct_message"),
+    channel: tableOf("channel"),
+    channel_session: tableOf("channel_session"),
+    channel_session_entry: tableOf("channel_session_entry"),
+    channel_contact: tableOf("channel_contact"),
+    whatsapp_template: tableOf("whatsapp_template"),
     process: tableOf("process"),
     inbound_message: tableOf("inbound_message"),
     activity: tableOf("activity"),

@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import type { Store } from "@mini-crm/core/ports/store";
 import { systemClock } from "../system-clock/system-clock.ts";
+import { addDefaultChannel } from "./channels.ts";
 import { type MongoDatabase, openMongo } from "./database.ts";
 import { mongoStore } from "./store.ts";
 import type { Tables } from "./tables.ts";
@@ -11,7 +12,7 @@ export interface TemporaryMongo {
   store: Store;
   database: MongoDatabase;
   url: string;
-  /** Takes everything out, so that one database does for many tests. */
+  /** Makes it as it was when it was opened, so that one database does for many tests. */
   empty: () => Promise<void>;
   /** Carries `work` out in a transaction that sees what was before `meanwhile`, unless it begins anew. */
   overtaken: <T>(meanwhile: () => Promise<unknown>, work: (tables: Tables) => Promise<T>) => Promise<T>;
@@ -30,6 +31,7 @@ export async function openTemporaryMongo(): Promise<TemporaryMongo> {
       for (const { collectionName } of await database.db.collections()) {
         if (collectionName !== "schema") await database.db.collection(collectionName).deleteMany({});
       }
+      await database.write((tables) => addDefaultChannel(tables, Date.now()));
     },
     overtaken(meanwhile, work) {
       let isFirst = true;

@@ -168,6 +168,13 @@ describe("a move", () => {
     expect(await (await openMoved()).checks.leads(100)).toMatchObject({ problems: [] });
   });
 
+  test("that follows one by an earlier version takes away what that has put elsewhere", async () => {
+    await moveStopped();
+    await db().collection("test_message").insertOne({ text: "Hi!" });
+    expect((await move()).collections.every(({ isSame }) => isSame)).toBe(true);
+    await openMoved();
+  });
+
   test("finds a document that is not what was copied, by name, and the target stays closed", async () => {
     await source.database.close();
     const { collections } = await moveToMongo({ file: source.file, url, now: clock.now() }, async (doing, name) => {

@@ -7,15 +7,18 @@ import type { OutboxDocument } from "../mongo/documents.ts";
 import { leadDocument } from "../mongo/lead-documents.ts";
 import { ACTIVITIES } from "../mongo/locks.ts";
 import type { TableTypes } from "../mongo/tables.ts";
+import { templateDocument } from "../mongo/templates.ts";
 import { activityOf } from "../sqlite/activity.ts";
 import { campaignOf } from "../sqlite/campaigns.ts";
+import { channelOf } from "../sqlite/channels.ts";
 import { type Connection, number, numberOrNull, type Row, text, textOrNull } from "../sqlite/connection.ts";
+import { directOf } from "../sqlite/direct-messages.ts";
 import { inboundOf } from "../sqlite/inbound.ts";
 import { leadColumns, leadOf } from "../sqlite/lead-rows.ts";
 import { notedEvents } from "../sqlite/message-events.ts";
 import { messageOf, SELECT_MESSAGE } from "../sqlite/message-rows.ts";
 import { segmentOf } from "../sqlite/segments.ts";
-import { testOf } from "../sqlite/test-messages.ts";
+import { templateOf } from "../sqlite/templates.ts";
 import { deliveryOf } from "../sqlite/webhook-deliveries.ts";
 import { webhookOf } from "../sqlite/webhooks.ts";
 
@@ -106,11 +109,37 @@ export const MOVED_DOCUMENTS: { readonly [N in MovedName]: (connection: Connecti
     at: number(row, "at"),
     shown: JSON.parse(text(row, "shown")),
   })),
-  test_message: each("SELECT * FROM test_message ORDER BY _id", (row) => ({
-    ...testOf(row),
+  direct_message: each("SELECT * FROM direct_message ORDER BY _id", (row) => ({
+    ...directOf(row),
     worker: textOrNull(row, "worker"),
     lease_until: numberOrNull(row, "lease_until"),
   })),
+  channel: each("SELECT * FROM channel ORDER BY _id", channelOf),
+  channel_session: each("SELECT * FROM channel_session ORDER BY channel_id", (row) => ({
+    _id: text(row, "channel_id"),
+    owner: text(row, "owner"),
+    until: number(row, "until"),
+    wanted_until: number(row, "wanted_until"),
+  })),
+  channel_session_entry: each("SELECT channel_id || ' ' || key AS _id, * FROM channel_session_entry ORDER BY 1", (row) => ({
+    _id: text(row, "_id"),
+    channel_id: text(row, "channel_id"),
+    key: text(row, "key"),
+    value: text(row, "value"),
+  })),
+  channel_contact: each("SELECT channel_id || ' ' || phone AS _id, * FROM channel_contact ORDER BY 1", (row) => ({
+    _id: text(row, "_id"),
+    channel_id: text(row, "channel_id"),
+    phone: text(row, "phone"),
+    ...present({
+      last_text_at: numberOrNull(row, "last_text_at"),
+      last_sent_at: numberOrNull(row, "last_sent_at"),
+      user_id: textOrNull(row, "user_id"),
+    }),
+  })),
+  whatsapp_template: each("SELECT * FROM whatsapp_template ORDER BY channel_id || ' ' || name || ' ' || language", (row) =>
+    templateDocument(templateOf(row)),
+  ),
   inbound_message: each("SELECT * FROM inbound_message ORDER BY _id", inboundOf),
   activity: each("SELECT * FROM activity ORDER BY seq", (row) => {
     const { seq, at, kind, subject, data } = activityOf(row);

@@ -8,6 +8,9 @@ import type { MovedName } from "./moved-documents.ts";
 
 export const MOVED_NAMES = TABLE_NAMES.filter((name) => name !== "schema");
 
+/** Where a move by an earlier version has put what has another place now. */
+const FORMER_NAMES = ["test_message"];
+
 const DOCUMENTS_READ_AT_ONCE = 2_000;
 
 /**
@@ -24,7 +27,7 @@ export async function prepareTarget(db: Db): Promise<void> {
       throw inUse(`there are documents in ${filled}`);
     }
   } else {
-    for (const name of MOVED_NAMES) await db.collection(name).drop();
+    for (const name of [...MOVED_NAMES, ...FORMER_NAMES]) await db.collection(name).drop();
     await db.collection<{ _id: string }>("schema").deleteOne({ _id: "schema" });
   }
   await migrate(db);

@@ -3,9 +3,23 @@
 import { ACTIVITY_KINDS } from "@mini-crm/core/activity/activity";
 import type { Campaign } from "@mini-crm/core/campaign/campaign";
 import { preflight } from "@mini-crm/core/campaign/preflight";
-import { draft, EVERYBODY, importLeads, NOW, newId } from "@mini-crm/core/contracts/samples";
-import { admit, claimed, expandAll, fold, LEASE_MS, receipt, record, running, SENT } from "@mini-crm/core/contracts/store/world";
-import { optedOutTest, type TestMessage } from "@mini-crm/core/message/test-message";
+import { NO_LIMITS } from "@mini-crm/core/channel/limits";
+import { channel, draft, EVERYBODY, importLeads, NOW, newId } from "@mini-crm/core/contracts/samples";
+import {
+  admit,
+  claimed,
+  expandAll,
+  fold,
+  inbound,
+  LEASE_MS,
+  receipt,
+  record,
+  running,
+  SENT,
+  whatsAppTemplate,
+} from "@mini-crm/core/contracts/store/world";
+import { plainText } from "@mini-crm/core/message/content";
+import { type DirectMessage, optedOutDirect } from "@mini-crm/core/message/direct-message";
 import type { Store } from "@mini-crm/core/ports/store";
 
 /** The campaign in mid-run. */
@@ -24,7 +38,8 @@ export async function fillWorld(store: Store): Promise<World> {
   await sendSome(store, campaign);
   await hear(store, "in-1", "+14155550000", "Thank you!");
   await hear(store, "in-2", "+14155550001", "STOP");
-  await addTests(store, campaign);
+  await addDirectMessages(store, campaign);
+  await addChannels(store);
   await tryDeliveries(store, webhooks);
   const { token } = await addOtherCampaigns(store);
   await store.carryOut([{ step: "recover", input: { now: NOW + 1, receiptWindowMs: 3_600_000, limit: 100, warnings: {} } }]);
@@ -101,14 +116,80 @@ export async function hear(store: Store, provider_id: string, from: string, text
   return store.carryOut([{ step: "hear", input: { texts: [event], now: NOW + 3_000 } }]);
 }
 
-async function addTests(store: Store, { _id: campaign_id }: Campaign): Promise<void> {
-  const made = { campaign_id, channel_id: "default", lead_id: newId(), phone: "+4930901820", variant: "A", text: "Hi!" };
+/** Tests of the campaign, and a reply to somebody. */
+async function addDirectMessages(store: Store, { _id: campaign_id }: Campaign): Promise<void> {
+  const lead_id = await leadOf(store, "+14155550000");
+  const made = { campaign_id, channel_id: "default", lead_id, phone: "+4930901820", variant: "A", content: plainText("Hi!") };
   const times = { created_at: NOW, sending_at: null, sent_at: null, delivered_at: null, read_at: null };
   const nothing = { status: "PENDING", code: null, reason: null, provider_id: null } as const;
-  const waits: TestMessage = { _id: newId(), ...made, ...nothing, ...times };
+  const waits: DirectMessage = { _id: newId(), ...made, ...nothing, ...times };
   const goesOut = { ...waits, _id: newId() };
-  await store.carryOut([{ step: "test", input: { tests: [waits, goesOut, optedOutTest({ ...waits, _id: newId() })] } }]);
-  await store.tests.claim({ _id: goesOut._id, worker: "w1", rate: null, leaseMs: LEASE_MS, now: NOW });
+  const media = { kind: "document", link: "https://example.com/a.pdf", filename: "a.pdf" } as const;
+  const template = { name: "offer", language: "de", parameters: [{ name: "who", text: "Zoë" }] };
+  const content = { text: "Hi Zoë!", media, buttons: ["Yes", "No"], template };
+  const reply = { ...waits, _id: newId(), campaign_id: null, variant: null, content };
+  const messages = [waits, goesOut, optedOutDirect({ ...waits, _id: newId() }), reply];
+  await store.carryOut([{ step: "write", input: { messages } }]);
+  const limits = { ...NO_LIMITS, recipientsPerDay: 10 };
+  for (const { _id } of [goesOut, reply]) await store.direct.claim({ _id, worker: "w1", limits, leaseMs: LEASE_MS, now: NOW });
+}
+
+async function leadOf(store: Store, phone: string): Promise<string> {
+  return (await store.leads.add({ phones: [phone] }, NOW)).lead._id;
+}
+
+const WEB = "web-1";
+
+/** One of each other kind: a linked device with a session that somebody else wants, and a number with templates. */
+async function addChannels(store: Store): Promise<void> {
+  const cloud = { phone_number_id: "1", business_account_id: "2", base_url: "https://example.com", api_version: "v23.0" };
+  const web = { pause_seconds: { from: 5, to: 30 }, warm_up: true };
+  await store.channels.create(
+    channel({
+      _id: "cloud",
+      settings: { kind: "cloud", cloud },
+      secrets: "v1.sealed",
+      messages_per_minute: 80,
+      creates_leads: true,
+    }),
+  );
+  await store.channels.create(
+    channel({ _id: WEB, settings: { kind: "web", web }, order: { order: "log_out", at: NOW }, paired_at: 1 }),
+  );
+  await store.sessions.hold({ channel_id: WEB, owner: "w1", wants: false, leaseMs: LEASE_MS, now: NOW });
+  await store.sessions.hold({ channel_id: WEB, owner: "w2", wants: true, leaseMs: LEASE_MS, now: NOW });
+  await store.sessions.write({
+    channel_id: WEB,
+    owner: "w1",
+    entries: { creds: "sealed", "pre-key:1": "ü", "pre-key:10": "" },
+    now: NOW,
+  });
+  const header = { format: "TEXT", text: "Offer" } as const;
+  const offer = whatsAppTemplate({ channel_id: "cloud", header, footer: "Bye", buttons: ["Yes"] });
+  await store.templates.replace("cloud", [offer, whatsAppTemplate({ channel_id: "cloud", name: "offer_2", language: "de" })]);
+  const stranger = inbound("Hello", {
+    provider_id: "in-stranger",
+    channel_id: "cloud",
+    from: "+4930901899",
+    name: "Zoë",
+    user_id: "DE.1",
+  });
+  await store.carryOut([{ step: "hear", input: { texts: [stranger], now: NOW + 3_000 } }]);
+}
+
+/** What is known of each channel. */
+async function channelAnswers(store: Store, id: string): Promise<unknown> {
+  const phones = ["+4930901820", "+4930901899", "+14155550000", "+14155550001"];
+  return {
+    read: await store.channels.read(id),
+    counts: await store.channels.counts(id),
+    entries: await store.sessions.read(id, ["creds", "pre-key:1", "pre-key:10"]),
+    templates: await store.templates.ofChannel(id),
+    offer: await store.templates.read(id, "offer", "en_US"),
+    texts: await store.contacts.lastTexts(id, phones),
+    known: await store.contacts.phonesOf(id, ["DE.1"]),
+    recipients: await store.contacts.recipientUse(id, LATER),
+  };
 }
 
 /** One delivery has failed once, and one of the webhooks is turned off. */
@@ -154,6 +235,9 @@ export async function answersOf(store: Store, { token }: World): Promise<Record<
     overdue: (await store.checks.overdueClaims(LATER + LEASE_MS, 10)).toSorted((a, b) => a.until - b.until),
     leadsCheck: await store.checks.leads(100),
   };
+  const channels = await store.channels.list();
+  answers["channels"] = channels;
+  for (const { _id } of channels) answers[`channel ${_id}`] = await channelAnswers(store, _id);
   for (const webhook of await store.webhooks.list()) {
     answers[`webhook ${webhook._id}`] = [webhook, await store.webhooks.deliveries(webhook._id, ALL)];
   }
@@ -162,6 +246,7 @@ export async function answersOf(store: Store, { token }: World): Promise<Record<
       await store.leads.read(_id),
       await store.messages.ofLead(_id, 10),
       await store.inbound.ofLead(_id, 10),
+      await store.direct.ofLead(_id, 10),
     ];
   }
   for (const { _id } of campaigns.items) {
@@ -176,7 +261,7 @@ export async function answersOf(store: Store, { token }: World): Promise<Record<
       ahead: await store.messages.ahead(_id, LATER),
       sent: await store.messages.sentSince(_id, NOW - 1),
       retryable: await store.messages.retryable(_id, { status: "UNCERTAIN", code: null, lead_ids: null }, LATER),
-      tests: await store.tests.ofCampaign(_id, ALL),
+      tests: await store.direct.ofCampaign(_id, ALL),
       reactions: await store.inbound.reactions(_id),
     };
   }

@@ -1,28 +1,39 @@
 /** Owns the verb `admit`: the last look before the wire. */
 import { type Campaign, endingOf } from "@mini-crm/core/campaign/campaign";
 import type { FrequencyCap } from "@mini-crm/core/campaign/options";
+import { type Gate, notesRecipients, openGate } from "@mini-crm/core/channel/room";
 import type { Instant } from "@mini-crm/core/instant";
-import { type Asking, admitThose, askingOf, capSince } from "@mini-crm/core/message/admission";
+import { type Asking, admitThose, askingOf, capSince, noAdmission } from "@mini-crm/core/message/admission";
 import { OUT_STATUSES } from "@mini-crm/core/message/message";
 import type { Admission, MessageStore } from "@mini-crm/core/ports/store";
 import { readCampaign } from "./campaigns.ts";
 import { type Connection, text } from "./connection.ts";
+import { lastSent, noteRecipients } from "./contacts.ts";
 import { type CountChanges, countChanges } from "./counters.ts";
-import { hasHeardWishes, lastStops } from "./inbound.ts";
-import { countSends, rateUse } from "./rate.ts";
+import { channelUse, countSends } from "./rate.ts";
+import { hasHeardWishes, lastStops } from "./stops.ts";
 
 type AdmitRequest = Parameters<MessageStore["admit"]>[0];
 
 export function admit(connection: Connection, request: AdmitRequest): Admission {
-  const admission: Admission = { admitted: [], opted_out: [], capped: [] };
+  const admission = noAdmission();
   const changes = countChanges(connection);
+  const gate = gateOf(connection, request);
   for (const [campaignId, asking] of askingOf(request.messages)) {
     const campaign = readCampaign(connection, campaignId);
     if (campaign === null || campaign.status !== "RUNNING" || endingOf(campaign, request.now) !== null) continue;
-    admitOf(connection, campaign, asking, request, changes, admission);
+    admitOf(connection, campaign, asking, request, gate, changes, admission);
   }
   changes.write();
+  if (notesRecipients(request.limits)) noteRecipients(connection, request.channel_id, gate.passed(), request.now);
   return admission;
+}
+
+/** What the channel's limits leave, for all of its campaigns together. */
+function gateOf(connection: Connection, { channel_id, limits, messages, now }: AdmitRequest): Gate {
+  const phones = notesRecipients(limits) ? messages.map(({ phone }) => phone) : [];
+  const lastSentAt = phones.length === 0 ? new Map() : lastSent(connection, channel_id, phones);
+  return openGate(limits, { ...channelUse(connection, channel_id, limits, now), lastSentAt }, now);
 }
 
 function admitOf(
@@ -30,11 +41,10 @@ function admitOf(
   campaign: Campaign,
   asking: readonly Asking[],
   request: AdmitRequest,
+  gate: Gate,
   changes: CountChanges,
   admission: Admission,
 ): void {
-  const use = request.rate === null ? null : rateUse(connection, request.channel_id, request.rate, request.now);
-  const room = use === null || request.rate === null ? Number.POSITIVE_INFINITY : request.rate.messages - use.used;
   const leadIds = asking.map(({ leadId }) => leadId);
   const hasOptedOut = optedOutAmong(connection, leadIds);
   for (const leadId of stoppedStrangersAmong(connection, campaign._id, leadIds)) hasOptedOut.add(leadId);
@@ -44,7 +54,7 @@ function admitOf(
     if (isTaken) changes.moved(campaign._id, message.leadId, { status: "CLAIMED" }, { status: "SENDING" });
     return isTaken;
   };
-  const admitted = admitThose(asking, { hasOptedOut, hasHadEnough, room }, take, admission);
+  const admitted = admitThose(asking, { hasOptedOut, hasHadEnough }, gate, take, admission);
   const sends = { channelId: request.channel_id, campaignId: campaign._id, messages: admitted };
   countSends(connection, sends, request.now);
 }

@@ -9,7 +9,7 @@ import { createVerbs } from "./verbs.ts";
 
 test("a full disk is told as such, what was to be written is undone, and with room it goes on", () => {
   const connection = openConnection(":memory:", "read-write");
-  migrate(connection.db);
+  migrate(connection.db, Date.now());
   const verbs = createVerbs(connection, virtualClock());
   const job = { version: 1 as const, campaign_id: "c".repeat(100_000), after: null };
   const publish = batchesOf([{ topic: "campaign.jobs", key: "c", value: job }]);

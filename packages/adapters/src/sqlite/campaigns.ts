@@ -2,6 +2,7 @@
 import type { Campaign, CampaignStatus } from "@mini-crm/core/campaign/campaign";
 import type { CanaryPhase } from "@mini-crm/core/campaign/canary";
 import { type CampaignFields, edited, type Removal, removalOf } from "@mini-crm/core/campaign/changes";
+import { storedOptions, storedRun } from "@mini-crm/core/campaign/earlier-versions";
 import type { Instant } from "@mini-crm/core/instant";
 import type { CampaignStore, Page, PageRequest } from "@mini-crm/core/ports/store";
 import { type Connection, number, numberOrNull, type Row, text, textOrNull } from "./connection.ts";
@@ -16,14 +17,14 @@ export function campaignOf(connection: Connection, row: Row): Campaign {
     segment_id: text(row, "segment_id"),
     channel_id: text(row, "channel_id"),
     message_template: text(row, "message_template"),
-    options: JSON.parse(text(row, "options")),
+    options: storedOptions(JSON.parse(text(row, "options"))),
     created_by: text(row, "created_by"),
     status: text(row, "status") as CampaignStatus,
     scheduled_at: numberOrNull(row, "scheduled_at"),
     schedule_grace_ms: number(row, "schedule_grace_ms"),
     hold: hold === null ? null : JSON.parse(hold),
     canary_phase: textOrNull(row, "canary_phase") as CanaryPhase | null,
-    frozen: frozen === null ? null : JSON.parse(frozen),
+    frozen: frozen === null ? null : storedRun(JSON.parse(frozen)),
     expected: number(row, "expected"),
     expanded: number(row, "expanded") === 1,
     counts: countsOf(connection, text(row, "_id")),
@@ -80,8 +81,8 @@ export function campaignVerbs(connection: Connection) {
       connection.transaction(() => {
         const edit = edited(readCampaign(connection, id), fields, now);
         if (edit.kind !== "changed") return edit;
-        const { name, segment_id, message_template, options, expected, updated_at } = edit.campaign;
-        writeCampaign(connection, id, { name, segment_id, message_template, options, expected, updated_at });
+        const { name, segment_id, channel_id, message_template, options, expected, updated_at } = edit.campaign;
+        writeCampaign(connection, id, { name, segment_id, channel_id, message_template, options, expected, updated_at });
         return edit;
       }),
 
@@ -121,7 +122,7 @@ const TABLES = [
   "campaign_count",
   "campaign_reaction",
   "preflight",
-  "test_message",
+  "direct_message",
 ];
 
 function remove(connection: Connection, id: string): Removal {

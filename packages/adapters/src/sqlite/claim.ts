@@ -1,12 +1,13 @@
 /** Owns the verb `claim`: a worker takes pending messages for itself, as many as may be sent now. */
 import { claimable } from "@mini-crm/core/campaign/going-out";
+import { roomLeft } from "@mini-crm/core/channel/room";
 import { messageId } from "@mini-crm/core/message/message";
 import type { Claim, ClaimedMessage, MessageStore } from "@mini-crm/core/ports/store";
 import { readCampaign } from "./campaigns.ts";
 import { type Connection, number, type Row, text } from "./connection.ts";
 import { countChanges, windowBehind, windowEnd, windowWithReady } from "./counters.ts";
 import { leadAsJson } from "./lead-rows.ts";
-import { rateUse } from "./rate.ts";
+import { channelUse } from "./rate.ts";
 
 type ClaimRequest = Parameters<MessageStore["claim"]>[0];
 
@@ -26,14 +27,14 @@ export function claim(connection: Connection, request: ClaimRequest): RawClaim {
   if (campaign === null || campaign.frozen === null) return { kind: "nothing" };
   const mostNow = Math.min(request.max, claimable(campaign, request.now));
   if (mostNow <= 0) return { kind: "nothing" };
-  const use = request.rate === null ? null : rateUse(connection, request.channel_id, request.rate, request.now);
-  const room = use === null || request.rate === null ? mostNow : Math.min(mostNow, request.rate.messages - use.used);
-  const ready = readyMessages(connection, campaign.frozen.fields, request, Math.max(1, room));
+  const { room, limited } = roomLeft(request.limits, channelUse(connection, request.channel_id, request.limits, request.now));
+  const { fields, variants, content } = campaign.frozen;
+  const ready = readyMessages(connection, fields, request, Math.max(1, Math.min(mostNow, room)));
   if (ready === null) return { kind: "nothing" };
-  if (use !== null && room <= 0) return { kind: "limited", until: use.resetAt };
+  if (limited !== null) return { kind: "limited", ...limited };
   take(connection, request, ready);
   const { quiet_hours } = campaign.options;
-  return { kind: "claimed", variants: campaign.frozen.variants, quiet_hours, messages: `[${text(ready.row, "claimed")}]` };
+  return { kind: "claimed", variants, content, quiet_hours, messages: `[${text(ready.row, "claimed")}]` };
 }
 
 /** Messages to claim, all of one window. */

@@ -129,13 +129,28 @@ export function variantsOf(connection: Connection, campaignId: string): readonly
 }
 
 export function countsOf(connection: Connection, campaignId: string): MessageCounts {
-  const counts = noMessages();
-  const rows = connection.all(
-    "SELECT status, sum(messages) AS messages FROM campaign_count WHERE campaign_id = ? GROUP BY status",
-    campaignId,
+  return countsFrom(
+    connection.all(
+      "SELECT status, sum(messages) AS messages FROM campaign_count WHERE campaign_id = ? GROUP BY status",
+      campaignId,
+    ),
   );
+}
+
+function countsFrom(rows: readonly Row[]): MessageCounts {
+  const counts = noMessages();
   for (const row of rows) counts[text(row, "status") as MessageStatus] = number(row, "messages");
   return counts;
+}
+
+/** How many messages of all campaigns over a channel stand in each status. */
+export function countsOfChannel(connection: Connection, channelId: string): MessageCounts {
+  const rows = connection.all(
+    `SELECT n.status, sum(n.messages) AS messages FROM campaign AS c CROSS JOIN campaign_count AS n ON n.campaign_id = c._id
+     WHERE c.channel_id = ? GROUP BY n.status`,
+    channelId,
+  );
+  return countsFrom(rows);
 }
 
 /** The first window from `from` on in which messages are ready to be claimed; null where there is none. */

@@ -88,7 +88,7 @@ function startThread(workerData: ThreadData): Thread {
  */
 export function databaseInMemory(clock: Pick<Clock, "now" | "random">): Database {
   const connection = openConnection(":memory:", "read-write");
-  migrate(connection.db);
+  migrate(connection.db, clock.now());
   const verbs = createVerbs(connection, clock);
   let closed = false;
   return {

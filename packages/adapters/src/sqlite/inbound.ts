@@ -4,22 +4,26 @@ import { variantOf } from "@mini-crm/core/campaign/variant";
 import type { Input, Stepped } from "@mini-crm/core/event/raised";
 import type { InboundEvent } from "@mini-crm/core/event/topics";
 import type { Instant } from "@mini-crm/core/instant";
-import * as wishes from "@mini-crm/core/lead/heed-wishes";
-import type { Lead } from "@mini-crm/core/lead/lead";
-import { type Wish, wishIn } from "@mini-crm/core/lead/stop-words";
+import { afterWish } from "@mini-crm/core/lead/heed-wishes";
+import type { Wish } from "@mini-crm/core/lead/stop-words";
+import { leadOfStranger } from "@mini-crm/core/lead/stranger";
 import {
   ANSWER_WINDOW_MS,
   afterAnswer,
   answeredMessage,
   type InboundMessage,
   type Reaction,
+  wishOf,
 } from "@mini-crm/core/message/inbound";
 import { type Message, messageId } from "@mini-crm/core/message/message";
 import type { StepResult } from "@mini-crm/core/ports/steps";
 import { noteActivity } from "./activity.ts";
+import { readChannel } from "./channels.ts";
 import { type Connection, number, type Row, text, textOrNull } from "./connection.ts";
+import { noteSenders } from "./contacts.ts";
 import { variantsOf } from "./counters.ts";
 import { leadColumns, leadOf, writeLead } from "./lead-rows.ts";
+import { importAll } from "./leads.ts";
 import { messageOf } from "./message-rows.ts";
 
 export function inboundVerbs(connection: Connection) {
@@ -38,23 +42,27 @@ export function inboundVerbs(connection: Connection) {
   };
 }
 
-export function hear(connection: Connection, { texts, now }: Input<"hear">): Stepped<StepResult<"hear">> {
+export function hear(connection: Connection, { texts, now }: Input<"hear">, newId: () => string): Stepped<StepResult<"hear">> {
   const result = { heard: 0, opted_out: 0 };
+  const written: InboundEvent[] = [];
   const since = texts.reduce((earliest, { at }) => Math.min(earliest, at), now) - ANSWER_WINDOW_MS;
   const campaigns = campaignsSendingSince(connection, since);
 
   for (const event of texts) {
-    const wish = wishIn(event.text);
-    const leadIds = leadsWithPhone(connection, event.from);
+    const wish = wishOf(event);
+    const known = leadsWithPhone(connection, event.from);
+    const leadIds = known.length > 0 ? known : addStranger(connection, event, wish, newId, now);
     const answered = messageAnswered(connection, event, leadIds, campaigns);
     if (!keep(connection, event, { wish, leadId: leadIds[0] ?? null, campaignId: answered?.campaign_id ?? null, now })) continue;
     result.heard += 1;
+    written.push(event);
     const { channel_id, from, name } = event;
     const heard = { channel_id, from, name, text: event.text };
     noteActivity(connection, { at: now, kind: "message.received", subject: leadIds[0] ?? null, data: heard });
     if (wish !== null) result.opted_out += applyWish(connection, leadIds, wish, event.at, now);
     if (answered !== null) noteReactions(connection, answered, wish, Math.min(event.at, now));
   }
+  noteSenders(connection, written);
   return { result, raised: [] };
 }
 
@@ -62,6 +70,20 @@ export function hear(connection: Connection, { texts, now }: Input<"hear">): Ste
 function leadsWithPhone(connection: Connection, phone: string): string[] {
   const rows = connection.all("SELECT lead_id FROM lead_contact WHERE kind = 'phone' AND value = ? ORDER BY lead_id", phone);
   return rows.map((row) => text(row, "lead_id"));
+}
+
+/** Makes a lead of somebody unknown, where their channel does; nobody by a text that had been written down before. */
+function addStranger(
+  connection: Connection,
+  event: InboundEvent,
+  wish: Wish | null,
+  newId: () => string,
+  now: Instant,
+): string[] {
+  const lead = leadOfStranger(event, wish);
+  if (lead === null || readChannel(connection, event.channel_id)?.creates_leads !== true) return [];
+  const isKnown = connection.get("SELECT 1 AS one FROM inbound_message WHERE _id = ?", event.provider_id) !== undefined;
+  return isKnown ? [] : [importAll(connection, [lead], newId, now).lastId];
 }
 
 /** Writes a text down; false where that had been done, by an earlier batch or in this one. */
@@ -93,7 +115,7 @@ function applyWish(connection: Connection, leadIds: readonly string[], wish: Wis
   for (const id of leadIds) {
     const row = connection.get(`SELECT ${leadColumns("lead")} FROM lead WHERE _id = ?`, id);
     if (row === undefined) continue;
-    const changed = wishes.afterWish(leadOf(row), wish, { at, now });
+    const changed = afterWish(leadOf(row), wish, { at, now });
     if (changed === null) continue;
     writeLead(connection, changed.lead);
     if (!changed.optedOut) continue;
@@ -101,31 +123,6 @@ function applyWish(connection: Connection, leadIds: readonly string[], wish: Wis
     optedOut += 1;
   }
   return optedOut;
-}
-
-/** Heeds the last words of the leads' numbers. */
-export function heedStops(connection: Connection, leads: readonly Lead[], now: Instant): Lead[] {
-  const stops = lastStops(connection, [...new Set(leads.flatMap(({ phones }) => phones))]);
-  return stops.size === 0 ? [...leads] : wishes.heedStops(leads, stops, now);
-}
-
-/** Nearly everywhere nobody has said stop yet, and then nothing needs to be looked up. */
-export function hasHeardWishes(connection: Connection): boolean {
-  return connection.get("SELECT 1 AS one FROM inbound_message WHERE wish IS NOT NULL LIMIT 1") !== undefined;
-}
-
-/** Of those numbers whose last wish is a stop, when that was. */
-export function lastStops(connection: Connection, phones: readonly string[]): Map<string, Instant> {
-  if (!hasHeardWishes(connection)) return new Map();
-  const rows = connection.all(
-    `SELECT i.phone, i.wish, max(i.at) AS at
-     FROM json_each(?) AS asked CROSS JOIN inbound_message AS i ON i.phone = asked.value AND i.wish IS NOT NULL
-     GROUP BY i.phone, i.wish`,
-    JSON.stringify(phones),
-  );
-  return wishes.lastStops(
-    rows.map((row) => ({ phone: text(row, "phone"), wish: text(row, "wish") as Wish, at: number(row, "at") })),
-  );
 }
 
 interface SendingCampaign {

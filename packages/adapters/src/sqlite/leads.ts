@@ -8,9 +8,9 @@ import type { ImportCounts, LeadChange, LeadSortField, Page, PageRequest, Sort }
 import type { Rule } from "@mini-crm/core/segment/rule";
 import { noteActivity } from "./activity.ts";
 import { type Connection, number, text } from "./connection.ts";
-import { heedStops } from "./inbound.ts";
 import { type Contact, contactsOf, deleteContacts, insertContact, leadColumns, leadOf, writeLead } from "./lead-rows.ts";
 import { compileRule } from "./rule-query.ts";
+import { heedStops } from "./stops.ts";
 
 export function leadVerbs(connection: Connection, newId: () => string) {
   const byId = (id: string): Lead | null => {
@@ -77,9 +77,9 @@ function leadWithExternalId(connection: Connection, externalId: string): string 
 /**
  * Merges each input into the lead that it is recognised as, or adds a lead. Who is known is asked once for the whole body, and
  * new rows are written at the end, contacts in the order of their index: most of an import's time is index pages, and in order
- * each is touched once.
+ * each is touched once. The caller holds the transaction.
  */
-function importAll(connection: Connection, inputs: readonly LeadInput[], newId: () => string, now: Instant) {
+export function importAll(connection: Connection, inputs: readonly LeadInput[], newId: () => string, now: Instant) {
   const holders = knownHolders(connection, inputs);
   const list = mergeList(inputs, { holders, read: (id) => readLead(connection, id), newId, now });
   for (const lead of heedStops(connection, list.changed, now)) {

@@ -1,5 +1,6 @@
 /** Owns the verbs on messages: claim, admit, and reading the ledger's rows. */
 import type { LedgerAudit } from "@mini-crm/core/campaign/audit";
+import type { RateLimit } from "@mini-crm/core/channel/limits";
 import type { Instant } from "@mini-crm/core/instant";
 import { type Message, type MessageEvent, parseMessageId } from "@mini-crm/core/message/message";
 import type { RetryChoice } from "@mini-crm/core/ports/steps";
@@ -11,7 +12,6 @@ import type {
   NamedMessage,
   Page,
   PageRequest,
-  RateLimit,
 } from "@mini-crm/core/ports/store";
 import { admit } from "./admission.ts";
 import { ahead } from "./ahead.ts";

@@ -2,6 +2,7 @@
 import type { Instant } from "@mini-crm/core/instant";
 import type { ProcessSign } from "@mini-crm/core/ports/store";
 import { type Connection, number, text } from "./connection.ts";
+import { endSessionsOf } from "./sessions.ts";
 
 /** Signs older than this are swept away with the next one. */
 const FORGOTTEN_AFTER_MS = 86_400_000;
@@ -31,7 +32,8 @@ export function processVerbs(connection: Connection) {
         connection.run("UPDATE event_offset SET owner = NULL, owned_until = NULL WHERE owner = ?", id);
         // Their leases have ended; the next `recover` says what that means for each.
         connection.run("UPDATE claim SET until = ? WHERE until > ? AND worker = ?", now, now, id);
-        connection.run("UPDATE test_message SET lease_until = ? WHERE lease_until > ? AND worker = ?", now, now, id);
+        connection.run("UPDATE direct_message SET lease_until = ? WHERE lease_until > ? AND worker = ?", now, now, id);
+        endSessionsOf(connection, id);
       }),
 
     processesSince: (since: Instant): ProcessSign[] =>

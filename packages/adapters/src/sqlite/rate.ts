@@ -1,7 +1,9 @@
 /** Owns how many messages each channel has sent of late: what its rate limit looks back at. */
+import type { RateLimit, SendingLimits } from "@mini-crm/core/channel/limits";
+import type { ChannelUse } from "@mini-crm/core/channel/room";
 import type { Instant } from "@mini-crm/core/instant";
-import type { RateLimit } from "@mini-crm/core/ports/store";
 import { type Connection, number, numberOrNull } from "./connection.ts";
+import { recipientUse } from "./contacts.ts";
 
 /** Longer than any rate limit looks back. */
 const KEPT_MS = 180_000;
@@ -35,6 +37,19 @@ export function rateUse(
   );
   if (row === undefined) throw new Error("An aggregate gave no row");
   return { used: number(row, "used"), resetAt: (numberOrNull(row, "oldest") ?? now) + rate.windowMs };
+}
+
+/** What a channel has used of the limits that it has. */
+export function channelUse(
+  connection: Connection,
+  channelId: string,
+  { rate, recipientsPerDay }: SendingLimits,
+  now: Instant,
+): ChannelUse {
+  return {
+    rate: rate === null ? null : rateUse(connection, channelId, rate, now),
+    recipients: recipientsPerDay === null ? null : recipientUse(connection, channelId, now),
+  };
 }
 
 /** How many messages of a campaign were sent since `since`. */

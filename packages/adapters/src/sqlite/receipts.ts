@@ -10,8 +10,8 @@ import { noteCampaign } from "./activity.ts";
 import { readCampaign } from "./campaigns.ts";
 import { type Connection, number, text, textOrNull } from "./connection.ts";
 import { type CountChanges, countChanges } from "./counters.ts";
+import { applyDirectReceipt } from "./direct-messages.ts";
 import { lastRetry, noteMessageEvent } from "./message-events.ts";
-import { applyTestReceipt } from "./test-messages.ts";
 
 export function fold(connection: Connection, input: Input<"fold">): Stepped<StepResult<"fold">> {
   const changes = countChanges(connection);
@@ -20,7 +20,7 @@ export function fold(connection: Connection, input: Input<"fold">): Stepped<Step
   for (const receipt of input.receipts) {
     const key = parseMessageId(receipt.message_id);
     if (key === null) {
-      applyTestReceipt(connection, receipt);
+      applyDirectReceipt(connection, receipt);
       continue;
     }
     touched.add(key.campaignId);

@@ -9,9 +9,9 @@ import { noteProgress } from "./activity.ts";
 import { lookAtCampaigns } from "./autopilot.ts";
 import { type Connection, number, numberOrNull, type Row, text } from "./connection.ts";
 import { type CountChanges, countChanges } from "./counters.ts";
+import { endDirect } from "./direct-messages.ts";
 import { writeUnsent } from "./outcomes.ts";
 import { completeThoseDone } from "./receipts.ts";
-import { endTests } from "./test-messages.ts";
 
 export function recover(connection: Connection, input: Input<"recover">): Stepped<StepResult<"recover">> {
   const changes = countChanges(connection);
@@ -20,7 +20,7 @@ export function recover(connection: Connection, input: Input<"recover">): Steppe
   const { freed, uncertain } = endClaims(connection, input, changes, spans, raised);
   const due = wakeDue(connection, input, changes, spans);
   changes.write();
-  endTests(connection, input.now);
+  endDirect(connection, input.now);
   const running = runningCampaigns(connection);
   for (const campaign of running) {
     const look = spans.lookAt(campaign);

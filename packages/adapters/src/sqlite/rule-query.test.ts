@@ -13,7 +13,7 @@ import { compileRule } from "./rule-query.ts";
 import { migrate } from "./schema.ts";
 
 const connection = openConnection(":memory:", "read-write");
-migrate(connection.db);
+migrate(connection.db, Date.now());
 afterAll(() => connection.close());
 
 function fill(leads: Lead[]): void {

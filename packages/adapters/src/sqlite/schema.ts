@@ -1,12 +1,15 @@
 /** Owns the SQLite schema: its tables, why each index exists, and the migrations that lead to it. */
 import type { DatabaseSync } from "node:sqlite";
 import { AppError } from "@mini-crm/core/app-error";
+import type { Instant } from "@mini-crm/core/instant";
+import { insertDefaultChannel } from "./channels.ts";
+import { CHANNELS } from "./schema-of-channels.ts";
 
 /**
  * Each entry takes a database from the version of its index to the next one. Entries are never edited once released.
  * Times are epoch milliseconds; `metadata` is JSONB; lists are JSON text beside `lead_contact`, which indexes them.
  */
-const MIGRATIONS: readonly string[] = [
+export const MIGRATIONS: readonly string[] = [
   `
   CREATE TABLE lead (
     _id TEXT PRIMARY KEY,
@@ -317,6 +320,7 @@ const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (consumer_group, topic, partition)
   ) STRICT, WITHOUT ROWID;
   `,
+  CHANNELS,
 ];
 
 /** What keeps this program from understanding a file, in words; null where it is of this program's schema. */
@@ -334,14 +338,18 @@ function versionOf(db: DatabaseSync): number {
   return Number(db.prepare("PRAGMA user_version").get()?.["user_version"]);
 }
 
-/** Brings `db` to this program's schema, in one transaction. Throws where a newer program has written the file. */
-export function migrate(db: DatabaseSync): void {
+/**
+ * Brings `db` to this program's schema, and puts in what is always there, in one transaction. Throws where a newer program has
+ * written the file.
+ */
+export function migrate(db: DatabaseSync, now: Instant): void {
   db.exec("BEGIN IMMEDIATE");
   try {
     const version = versionOf(db);
     if (version > MIGRATIONS.length) throw new AppError("CONFIGURATION", NEWER, { retryable: false });
     for (const migration of MIGRATIONS.slice(version)) db.exec(migration);
     db.exec(`PRAGMA user_version = ${MIGRATIONS.length}`);
+    insertDefaultChannel(db, now);
     db.exec("COMMIT");
   } catch (error) {
     db.exec("ROLLBACK");

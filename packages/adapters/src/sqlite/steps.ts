@@ -2,11 +2,12 @@
 import { unreachable } from "@mini-crm/core/app-error";
 import { transition } from "@mini-crm/core/campaign/lifecycle";
 import { isStillDue } from "@mini-crm/core/campaign/schedule";
-import { type Input, jobOf, type Stepped } from "@mini-crm/core/event/raised";
+import { type Input, jobOf, requeue, type Stepped } from "@mini-crm/core/event/raised";
 import type { Step, StepResult } from "@mini-crm/core/ports/steps";
 import { noteCampaign } from "./activity.ts";
 import { readCampaign } from "./campaigns.ts";
 import { type Connection, text } from "./connection.ts";
+import { writeDown } from "./direct-messages.ts";
 import { expand } from "./expansion.ts";
 import { hear } from "./inbound.ts";
 import { record } from "./outcomes.ts";
@@ -14,10 +15,9 @@ import { fold } from "./receipts.ts";
 import { recover } from "./recovery.ts";
 import { retry } from "./retry.ts";
 import { hold, schedule, steer } from "./steering.ts";
-import { test } from "./test-messages.ts";
 
-/** Carries one step out. The caller holds the transaction. */
-export function carryOutStep(connection: Connection, step: Step): Stepped<StepResult<Step["step"]>> {
+/** Carries one step out; `newId` makes the identifiers of new leads. The caller holds the transaction. */
+export function carryOutStep(connection: Connection, step: Step, newId: () => string): Stepped<StepResult<Step["step"]>> {
   switch (step.step) {
     case "start":
       return start(connection, step.input);
@@ -37,10 +37,12 @@ export function carryOutStep(connection: Connection, step: Step): Stepped<StepRe
       return fold(connection, step.input);
     case "recover":
       return recover(connection, step.input);
-    case "test":
-      return test(connection, step.input);
+    case "write":
+      return writeDown(connection, step.input);
     case "hear":
-      return hear(connection, step.input);
+      return hear(connection, step.input, newId);
+    case "requeue":
+      return requeue(step.input);
     case "resume":
       return resume(connection);
     default:

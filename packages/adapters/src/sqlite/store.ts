@@ -45,11 +45,13 @@ export function sqliteStore(database: Database): Store {
       ofLead: (leadId, limit) => database.call("read", "inboundOfLead", leadId, limit),
       reactions: (campaignId) => database.call("read", "reactionsOf", campaignId),
     },
-    tests: {
-      claim: (request) => database.call("write", "claimTest", request),
-      record: (request) => database.call("write", "recordTest", request),
-      ofCampaign: (campaignId, request) => database.call("read", "testsOfCampaign", campaignId, request),
+    direct: {
+      claim: (request) => database.call("write", "claimDirect", request),
+      record: (request) => database.call("write", "recordDirect", request),
+      ofCampaign: (campaignId, request) => database.call("read", "directOfCampaign", campaignId, request),
+      ofLead: (leadId, limit) => database.call("read", "directOfLead", leadId, limit),
     },
+    ...channelsOn(database),
     processes: {
       sign: (sign) => database.call("write", "signProcess", sign),
       gone: (id) => database.call("write", "processGone", id),
@@ -94,6 +96,38 @@ function messagesOn(database: Database): MessageStore {
     ofLead: (leadId, limit) => database.call("read", "messagesOfLead", leadId, limit),
     waiting: (channelId) => database.call("read", "countWaiting", channelId),
     rateUse: (channelId, rate, now) => database.call("read", "rateUse", channelId, rate, now),
+  };
+}
+
+function channelsOn(database: Database): Pick<Store, "channels" | "sessions" | "contacts" | "templates"> {
+  return {
+    channels: {
+      create: (channel) => database.call("write", "createChannel", channel),
+      read: (id) => database.call("read", "readChannel", id),
+      list: () => database.call("read", "listChannels"),
+      change: (id, fields, now, seenAt) => database.call("write", "changeChannel", id, fields, now, seenAt),
+      remove: (id) => database.call("write", "removeChannel", id),
+      counts: (id) => database.call("scan", "countsOfChannel", id),
+    },
+    sessions: {
+      hold: (request) => database.call("write", "holdSession", request),
+      letGo: (channelId, owner) => database.call("write", "letSessionGo", channelId, owner),
+      read: (channelId, keys) => database.call("read", "readSession", channelId, keys),
+      write: (request) => database.call("write", "writeSession", request),
+      clear: (request) => database.call("write", "clearSession", request),
+    },
+    contacts: {
+      lastTexts: (channelId, phones) => database.call("read", "lastTexts", channelId, phones),
+      phonesOf: (channelId, userIds) => database.call("read", "phonesOf", channelId, userIds),
+      recipientUse: (channelId, now) => database.call("read", "recipientUse", channelId, now),
+    },
+    templates: {
+      replace: (channelId, templates) => database.call("write", "replaceTemplates", channelId, templates),
+      changeStatus: (channelId, name, language, status) =>
+        database.call("write", "changeTemplateStatus", channelId, name, language, status),
+      ofChannel: (channelId) => database.call("read", "templatesOfChannel", channelId),
+      read: (channelId, name, language) => database.call("read", "readTemplate", channelId, name, language),
+    },
   };
 }
 

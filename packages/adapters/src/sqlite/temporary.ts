@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { Store } from "@mini-crm/core/ports/store";
+import { insertDefaultChannel } from "./channels.ts";
 import { type Database, openDatabase } from "./database.ts";
 import { sqliteStore } from "./store.ts";
 
@@ -11,7 +12,7 @@ export interface Temporary {
   store: Store;
   database: Database;
   file: string;
-  /** Takes everything out, so that one database with its threads does for many tests. */
+  /** Takes everything out but what is always there, so that one database with its threads does for many tests. */
   empty: () => void;
   close: () => Promise<void>;
 }
@@ -37,6 +38,8 @@ function empty(file: string): void {
   const tables = db.prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'").all();
   db.exec("BEGIN IMMEDIATE");
   for (const { name } of tables) db.exec(name === "lead_total" ? "UPDATE lead_total SET leads = 0" : `DELETE FROM "${name}"`);
-  db.exec("DELETE FROM sqlite_sequence; COMMIT");
+  db.exec("DELETE FROM sqlite_sequence");
+  insertDefaultChannel(db, Date.now());
+  db.exec("COMMIT");
   db.close();
 }

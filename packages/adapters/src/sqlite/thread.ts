@@ -27,6 +27,6 @@ export default function answer(call: Call | string): Answer {
 
 function open({ file, access }: ThreadData): Verbs {
   const connection = openConnection(file, access);
-  if (access === "read-write") migrate(connection.db);
+  if (access === "read-write") migrate(connection.db, Date.now());
   return createVerbs(connection, { now: Date.now, random: Math.random });
 }

@@ -21,8 +21,11 @@ import {
 } from "../embedded-bus/log.ts";
 import { activityVerbs } from "./activity.ts";
 import { campaignVerbs } from "./campaigns.ts";
+import { channelVerbs } from "./channels.ts";
 import { checkVerbs } from "./checks.ts";
 import type { Connection, Durability } from "./connection.ts";
+import { contactVerbs } from "./contacts.ts";
+import { directMessageVerbs } from "./direct-messages.ts";
 import { inboundVerbs } from "./inbound.ts";
 import { leadVerbs } from "./leads.ts";
 import { messageVerbs } from "./messages.ts";
@@ -30,8 +33,9 @@ import { outboxVerbs, putInOutbox } from "./outbox.ts";
 import { preflightVerbs } from "./preflight.ts";
 import { processVerbs } from "./processes.ts";
 import { segmentVerbs } from "./segments.ts";
+import { sessionVerbs } from "./sessions.ts";
 import { carryOutStep } from "./steps.ts";
-import { testMessageVerbs } from "./test-messages.ts";
+import { templateVerbs } from "./templates.ts";
 import { webhookDeliveryVerbs } from "./webhook-deliveries.ts";
 import { webhookVerbs } from "./webhooks.ts";
 
@@ -44,11 +48,12 @@ export interface Commit {
 }
 
 export function createVerbs(connection: Connection, chance: { now: () => number; random: () => number }) {
+  const newId = idSource(chance);
   const carryOut = (steps: readonly Step[]): { results: StepResult<StepName>[]; raised: TopicEvent[] } => {
     const results: StepResult<StepName>[] = [];
     const raised: TopicEvent[] = [];
     for (const step of steps) {
-      const stepped = carryOutStep(connection, step);
+      const stepped = carryOutStep(connection, step, newId);
       results.push(stepped.result);
       raised.push(...stepped.raised);
     }
@@ -56,13 +61,17 @@ export function createVerbs(connection: Connection, chance: { now: () => number;
   };
 
   return {
-    ...leadVerbs(connection, idSource(chance)),
+    ...leadVerbs(connection, newId),
     ...segmentVerbs(connection),
     ...campaignVerbs(connection),
     ...preflightVerbs(connection),
     ...messageVerbs(connection),
-    ...testMessageVerbs(connection),
+    ...directMessageVerbs(connection),
     ...inboundVerbs(connection),
+    ...channelVerbs(connection),
+    ...sessionVerbs(connection),
+    ...contactVerbs(connection),
+    ...templateVerbs(connection),
     ...processVerbs(connection),
     ...activityVerbs(connection),
     ...webhookVerbs(connection),

@@ -6,6 +6,7 @@ export const NOT_ON_WHATSAPP = {
   scope: "recipient",
   code: "131026",
   reason: "This number is not on WhatsApp",
+  wish: null,
 } satisfies SendAnswer;
 export const UNREACHABLE = {
   kind: "retryable",

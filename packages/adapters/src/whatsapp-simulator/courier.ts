@@ -21,8 +21,6 @@ export interface Courier<T> {
 const ITEMS_PER_BATCH = 1_000;
 /** After so many, however many are left, others have their turn. */
 const BATCHES_PER_ROUND = 16;
-/** So that what is due one after the other goes together. */
-const GAP_MS = 10;
 /** How often it is looked for what other processes have written down. */
 const LOOK_EVERY_MS = 1_000;
 /** After so long without a sign of whoever hands over, it may be dead, and another one does. */
@@ -37,9 +35,11 @@ export interface CourierDeps<T> {
   owner: string;
   /** Tells whether anything reaches this side at all. */
   isConnected: () => boolean;
+  /** Between two batches, so that what is due one after the other goes together. */
+  gapMs: number;
 }
 
-export function createCourier<T>({ clock, queue, owner, isConnected }: CourierDeps<T>): Courier<T> {
+export function createCourier<T>({ clock, queue, owner, isConnected, gapMs }: CourierDeps<T>): Courier<T> {
   const listeners = new Set<Listener<T>>();
   const alarm = createAlarm(clock, look);
   const appointment = createAppointment(clock, queue, owner);
@@ -59,7 +59,7 @@ export function createCourier<T>({ clock, queue, owner, isConnected }: CourierDe
 
   /** Never rejects: what goes wrong is tried again later. */
   async function handOver(): Promise<void> {
-    let pauseMs = GAP_MS;
+    let pauseMs = gapMs;
     try {
       const ended = await handOverDue(clock, queue, appointment, isReady, tell);
       if (ended === "not_appointed") pauseMs = LOOK_EVERY_MS;

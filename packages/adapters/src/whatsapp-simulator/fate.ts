@@ -2,7 +2,7 @@
 import { drawOf, hashOf } from "@mini-crm/core/chance";
 import type { Instant } from "@mini-crm/core/instant";
 import type { ReceiptStatus } from "@mini-crm/core/message/message";
-import type { InboundText, OutgoingText, Receipt } from "@mini-crm/core/ports/whatsapp-provider";
+import type { InboundText, OutgoingMessage, Receipt } from "@mini-crm/core/ports/whatsapp-provider";
 import { lists, type SimulatorBehaviour, type SpanMs } from "./behaviour.ts";
 
 /** A message's identifier under the seed: what every number is drawn from. */
@@ -25,6 +25,8 @@ const SHUFFLED = 12;
 const ON_WHATSAPP = 13;
 const REPLY = 14;
 const REPLY_AFTER = 15;
+
+const UNDELIVERABLE_CODE = "131026";
 
 export function fateOf(seed: number, messageId: string): Fate {
   return hashOf(seed, messageId);
@@ -76,9 +78,21 @@ export interface PlannedReceipt {
   receipt: Receipt;
 }
 
-/** What becomes of a message after it left at `leftAt`; what is due at the same moment is handed over in this order. */
-export function receiptsOf(messageId: string, fate: Fate, behaviour: SimulatorBehaviour, leftAt: Instant): PlannedReceipt[] {
-  const receipts = whatHappens(messageId, fate, behaviour, leftAt);
+/**
+ * What becomes of a message after it left at `leftAt`, `failure` being the code that it will fail with whatever was drawn; what is due at
+ * the same moment is handed over in this order.
+ */
+export function receiptsOf(
+  messageId: string,
+  fate: Fate,
+  behaviour: SimulatorBehaviour,
+  leftAt: Instant,
+  failure: string | null,
+): PlannedReceipt[] {
+  const receipts =
+    failure === null
+      ? whatHappens(messageId, fate, behaviour, leftAt)
+      : [receiptOf(messageId, "FAILED", deliveredAtOf(fate, behaviour, leftAt), failure)];
   const lateMs = within(behaviour.lateBy, drawOf(fate, LATE_BY));
   const handedLateMs = drawOf(fate, LATE) < behaviour.lateShare ? lateMs : 0;
   const lastAt = receipts.at(-1)?.at ?? leftAt;
@@ -106,15 +120,17 @@ function whatHappens(messageId: string, fate: Fate, behaviour: SimulatorBehaviou
 }
 
 /** What the recipient writes back after the message left at `leftAt`; null where they write nothing. */
-export function replyOf({ to }: OutgoingText, fate: Fate, behaviour: SimulatorBehaviour, leftAt: Instant): InboundText | null {
+export function replyOf({ to }: OutgoingMessage, fate: Fate, behaviour: SimulatorBehaviour, leftAt: Instant): InboundText | null {
   const { stopShare, replyShare, replyAfter } = behaviour;
   const draw = drawOf(fate, REPLY);
   if (draw >= stopShare + replyShare || isUndeliverable(fate, behaviour)) return null;
   return {
     providerId: inboundIdOf(fate),
     from: to,
+    userId: null,
     name: null,
     text: draw < stopShare ? "STOP" : "Thanks!",
+    wish: null,
     at: deliveredAtOf(fate, behaviour, leftAt) + within(replyAfter, drawOf(fate, REPLY_AFTER)),
   };
 }
@@ -127,10 +143,11 @@ function deliveredAtOf(fate: Fate, { deliveredAfter }: SimulatorBehaviour, leftA
   return leftAt + within(deliveredAfter, drawOf(fate, DELIVERED));
 }
 
-/** A receipt; the only reason to fail once accepted is that a message could not be delivered. */
-export function receiptOf(messageId: string, status: ReceiptStatus, at: Instant): Receipt {
+/** A receipt; unless `code` says otherwise, the only reason to fail once accepted is that a message could not be delivered. */
+export function receiptOf(messageId: string, status: ReceiptStatus, at: Instant, code = UNDELIVERABLE_CODE): Receipt {
   if (status !== "FAILED") return { messageId, status, at, code: null, reason: null };
-  return { messageId, status, at, code: "131026", reason: "The message could not be delivered" };
+  const reason = code === UNDELIVERABLE_CODE ? "The message could not be delivered" : "WhatsApp refused the message later";
+  return { messageId, status, at, code, reason };
 }
 
 /** The duration of a span that `draw` stands for, in whole ms. */

@@ -26,47 +26,58 @@ export const HANDOVER_SCHEMA = `
   ${tableOf("receipt")}
   ${tableOf("text")}
 
-  -- For each kind: who hands it over, until when unless it says so again.
+  -- For each kind, of each line: who hands it over, until when unless it says so again.
   CREATE TABLE IF NOT EXISTS handover (kind TEXT PRIMARY KEY, owner TEXT NOT NULL, until INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 `;
+
+/** To run when every table has its column `line`. */
+export const HANDOVER_INDEXES = `${indexOf("receipt")} ${indexOf("text")}`;
 
 function tableOf(kind: Kind): string {
   return `
     -- AUTOINCREMENT: whoever wakes up with a batch that others have handed over must not settle what came after it.
-    CREATE TABLE IF NOT EXISTS ${kind}_due (id INTEGER PRIMARY KEY AUTOINCREMENT, due INTEGER NOT NULL, items TEXT NOT NULL) STRICT;
-    CREATE INDEX IF NOT EXISTS ${kind}_due_due ON ${kind}_due (due);`;
+    CREATE TABLE IF NOT EXISTS ${kind}_due (
+      id INTEGER PRIMARY KEY AUTOINCREMENT, due INTEGER NOT NULL, items TEXT NOT NULL, line TEXT NOT NULL DEFAULT '') STRICT;`;
+}
+
+function indexOf(kind: Kind): string {
+  return `DROP INDEX IF EXISTS ${kind}_due_due; CREATE INDEX IF NOT EXISTS ${kind}_due_line ON ${kind}_due (line, due);`;
 }
 
 const ROWS_PER_BATCH = 256;
 
-/** The queue of a kind, and how rows are added to it; `decode` appends the items of a row. */
+/** The queue of a kind for a line, and how rows are added to it; `decode` appends the items of a row. */
 export function handoverQueue<T>(
   db: DatabaseSync,
   kind: Kind,
+  line: string,
   decode: (due: Instant, items: string, into: T[]) => void,
 ): { queue: HandoverQueue<T>; insert: (due: Instant, items: string) => void } {
-  const insert = db.prepare(`INSERT INTO ${kind}_due (due, items) VALUES (?, ?)`);
-  const selectDue = db.prepare(`SELECT id, due, items FROM ${kind}_due WHERE due <= ? ORDER BY due, id LIMIT ${ROWS_PER_BATCH}`);
-  const selectNextDue = db.prepare(`SELECT min(due) AS due FROM ${kind}_due`);
+  const insert = db.prepare(`INSERT INTO ${kind}_due (due, items, line) VALUES (?, ?, ?)`);
+  const selectDue = db.prepare(
+    `SELECT id, due, items FROM ${kind}_due WHERE line = ? AND due <= ? ORDER BY due, id LIMIT ${ROWS_PER_BATCH}`,
+  );
+  const selectNextDue = db.prepare(`SELECT min(due) AS due FROM ${kind}_due WHERE line = ?`);
+  const role = line === "" ? kind : `${kind} ${line}`;
   const remove = db.prepare(`DELETE FROM ${kind}_due WHERE id IN (SELECT value FROM json_each(?))`);
   const takeOver = db.prepare(`
-    INSERT INTO handover VALUES ('${kind}', ?, ?) ON CONFLICT (kind) DO UPDATE SET owner = excluded.owner, until = excluded.until
+    INSERT INTO handover VALUES (?, ?, ?) ON CONFLICT (kind) DO UPDATE SET owner = excluded.owner, until = excluded.until
     WHERE owner = excluded.owner OR until <= ?`);
-  const giveUp = db.prepare(`DELETE FROM handover WHERE kind = '${kind}' AND owner = ?`);
+  const giveUp = db.prepare(`DELETE FROM handover WHERE kind = ? AND owner = ?`);
 
   const queue: HandoverQueue<T> = {
-    appoint: (owner, now, until) => Number(takeOver.run(owner, until, now).changes) === 1,
+    appoint: (owner, now, until) => Number(takeOver.run(role, owner, until, now).changes) === 1,
     dismiss(owner) {
-      giveUp.run(owner);
+      giveUp.run(role, owner);
     },
     nextDue() {
-      const due = selectNextDue.get()?.["due"];
+      const due = selectNextDue.get(line)?.["due"];
       return typeof due === "number" ? due : null;
     },
     due(now, most) {
       const ids: number[] = [];
       const items: T[] = [];
-      for (const row of selectDue.iterate(now)) {
+      for (const row of selectDue.iterate(line, now)) {
         ids.push(Number(row["id"]));
         decode(Number(row["due"]), String(row["items"]), items);
         if (items.length >= most) break;
@@ -80,7 +91,7 @@ export function handoverQueue<T>(
   return {
     queue,
     insert(due, items) {
-      insert.run(due, items);
+      insert.run(due, items, line);
     },
   };
 }

@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { plainText } from "@mini-crm/core/message/content";
+import type { OutgoingMessage } from "@mini-crm/core/ports/whatsapp-provider";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { systemClock } from "../system-clock/system-clock.ts";
 import { createSimulator, type Simulator } from "./simulator.ts";
@@ -50,6 +52,10 @@ async function kill(child: ChildProcess): Promise<void> {
   });
   child.kill("SIGKILL");
   await gone;
+}
+
+function plain(messageId: string): OutgoingMessage {
+  return { messageId, to: "+49", ...plainText("Hi") };
 }
 
 function open(): { simulator: Simulator; heard: Set<string> } {
@@ -128,17 +134,17 @@ test("a process that stops in order hands over to the next one at once", async (
   const at = { fromMs: 0, toMs: 0 };
   first.simulator.behave({ latency: at, sentAfter: null, deliveredAfter: at, readShare: 0 });
   await first.simulator.start();
-  await first.simulator.send({ messageId: "one", to: "+49", text: "Hi" });
+  await first.simulator.send(plain("one"));
   await vi.waitFor(() => expect(first.heard).toContain("one"));
 
   const second = open();
   await second.simulator.start();
-  await first.simulator.send({ messageId: "two", to: "+49", text: "Hi" });
+  await first.simulator.send(plain("two"));
   await vi.waitFor(() => expect(first.heard).toContain("two"));
   expect(second.heard).toEqual(new Set());
   await first.simulator.stop();
   second.simulator.behave({ latency: at, sentAfter: null, deliveredAfter: at });
-  await second.simulator.send({ messageId: "three", to: "+49", text: "Hi" });
+  await second.simulator.send(plain("three"));
   // Sooner than an appointment that was not ended.
   await vi.waitFor(() => expect(second.heard).toContain("three"), { timeout: 2_000 });
 });

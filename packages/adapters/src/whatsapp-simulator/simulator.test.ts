@@ -1,11 +1,23 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { plainText } from "@mini-crm/core/message/content";
 import { virtualClock } from "@mini-crm/core/ports/virtual-clock";
-import type { InboundText, Receipt, SendAnswer } from "@mini-crm/core/ports/whatsapp-provider";
+import type { InboundText, OutgoingMessage, Receipt, SendAnswer } from "@mini-crm/core/ports/whatsapp-provider";
 import { afterEach, describe, expect, test } from "vitest";
 import type { SimulatorBehaviour } from "./behaviour.ts";
-import { createSimulator } from "./simulator.ts";
+import { openOutbox } from "./outbox.ts";
+import { createSimulator, simulatorOn } from "./simulator.ts";
+import type { FailureOf } from "./transit.ts";
 
 const AT_ONCE = { fromMs: 0, toMs: 0 };
 const MINUTE_MS = 60_000;
+
+/** A message with nothing but its text. */
+function plain(messageId: string, to = "+49", text = "Hi"): OutgoingMessage {
+  return { messageId, to, ...plainText(text) };
+}
 
 const opened: { stop(): Promise<void>; close(): void }[] = [];
 afterEach(async () => {
@@ -40,7 +52,7 @@ function setup(behaviour: Partial<SimulatorBehaviour> = {}, { seed = 1, start = 
       const sentAt = clock.now();
       const answers: { id: string; answer: SendAnswer; afterMs: number }[] = [];
       for (const id of ids) {
-        void simulator.send({ messageId: id, to, text: `text of ${id}` }).then((answer) => {
+        void simulator.send(plain(id, to, `text of ${id}`)).then((answer) => {
           return answers.push({ id, answer, afterMs: clock.now() - sentAt });
         });
       }
@@ -115,7 +127,7 @@ describe("unless told otherwise", () => {
     const start = clock.now();
     const answeredAfterMs: number[] = [];
     for (const messageId of messages) {
-      void simulator.send({ messageId, to: "+4915112345678", text: "Hi" }).then(() => answeredAfterMs.push(clock.now() - start));
+      void simulator.send(plain(messageId, "+4915112345678")).then(() => answeredAfterMs.push(clock.now() - start));
     }
     await clock.advance(250);
     expect(answeredAfterMs).toHaveLength(1_000);
@@ -229,9 +241,9 @@ describe("what can go wrong", () => {
   test("stop does not wait for what hangs", async () => {
     const { simulator, clock, left } = setup({ hangShare: 1 });
     await simulator.start();
-    const hanging = simulator.send({ messageId: "left", to: "+49", text: "Hi" });
+    const hanging = simulator.send(plain("left"));
     await clock.advance(1_000);
-    const leaving = simulator.send({ messageId: "leaving", to: "+49", text: "Hi" });
+    const leaving = simulator.send(plain("leaving"));
     await simulator.stop();
     expect([await hanging, await leaving]).toMatchObject([{ kind: "unknown" }, { kind: "unknown" }]);
     expect(left()).toEqual(["left", "leaving"]);
@@ -270,7 +282,7 @@ describe("what can go wrong", () => {
   test("more than it can have under way is sent too fast", async () => {
     const { simulator, clock } = setup();
     await simulator.start();
-    const sending = messageIds(50_001).map((messageId) => simulator.send({ messageId, to: "+49", text: "Hi" }));
+    const sending = messageIds(50_001).map((messageId) => simulator.send(plain(messageId)));
     expect(await sending.at(-1)).toMatchObject({ kind: "retryable", scope: "account", code: "130429" });
     await clock.advance(250);
     expect(simulator.outbox({ page: 1, limit: 1 }).total).toBe(50_000);
@@ -372,7 +384,15 @@ describe("what people write", () => {
     const { providerId } = simulator.receive({ from: "+491", text: "Hi", name: "Ana" });
     await clock.advance(10);
     const [heard] = texts;
-    expect(heard?.text).toEqual({ providerId, from: "+491", name: "Ana", text: "Hi", at: clock.now() - 10 });
+    expect(heard?.text).toEqual({
+      providerId,
+      from: "+491",
+      userId: null,
+      wish: null,
+      name: "Ana",
+      text: "Hi",
+      at: clock.now() - 10,
+    });
     simulator.behave({ unreachable: true });
     simulator.receive({ from: "+491", text: "STOP" });
     await clock.advance(MINUTE_MS);
@@ -418,15 +438,19 @@ describe("the outbox", () => {
     const { simulator, clock, send } = setup({ latency: AT_ONCE, readShare: 1 });
     const at = clock.now();
     await simulator.start();
-    void simulator.send({ messageId: "a", to: "+491", text: "Hi A" });
+    void simulator.send(plain("a", "+491", "Hi A"));
     await clock.advance(0);
     const { items, total } = simulator.outbox({ page: 1, limit: 10 });
     expect(total).toBe(1);
     expect(items).toEqual([
       {
         message_id: "a",
+        line: null,
         to: "+491",
         text: "Hi A",
+        media: null,
+        buttons: [],
+        template: null,
         handed_over_at: expect.any(Number),
         at,
         provider_id: expect.stringMatching(/^3EB0[0-9A-F]{18}$/),
@@ -452,6 +476,49 @@ describe("the outbox", () => {
     expect(simulator.outbox({ page: 1, limit: 10, messageId: "a", to: "+492" })).toEqual({ total: 0, items: [] });
   });
 
+  test("notes what a message had besides its text", async () => {
+    const { simulator, clock } = setup({ latency: AT_ONCE });
+    await simulator.start();
+    const media = { kind: "document", link: "https://example.com/a.pdf", filename: "a.pdf" } as const;
+    const template = { name: "welcome", language: "en", parameters: [{ name: null, text: "Ana" }] };
+    void simulator.send({ ...plain("a"), media, buttons: ["Yes", "No"] });
+    void simulator.send({ ...plain("b"), template });
+    await clock.advance(0);
+    expect(simulator.outbox({ page: 1, limit: 10 }).items).toMatchObject([
+      { message_id: "a", media, buttons: ["Yes", "No"], template: null },
+      { message_id: "b", media: null, buttons: [], template },
+    ]);
+  });
+
+  test("opens a file of an earlier version, and hands over what waits there", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "simulator-"));
+    const file = join(folder, "outbox.db");
+    const old = new DatabaseSync(file);
+    old.exec(`
+      CREATE TABLE sent (id INTEGER PRIMARY KEY, message_id TEXT NOT NULL, recipient TEXT NOT NULL, text TEXT NOT NULL,
+        handed_over_at INTEGER NOT NULL, at INTEGER NOT NULL, provider_id TEXT NOT NULL,
+        failed_at INTEGER, delivered_at INTEGER, read_at INTEGER) STRICT;
+      CREATE TABLE receipt_due (id INTEGER PRIMARY KEY AUTOINCREMENT, due INTEGER NOT NULL, items TEXT NOT NULL) STRICT;
+      CREATE INDEX receipt_due_due ON receipt_due (due);
+      CREATE TABLE text_due (id INTEGER PRIMARY KEY AUTOINCREMENT, due INTEGER NOT NULL, items TEXT NOT NULL) STRICT;
+      CREATE TABLE handover (kind TEXT PRIMARY KEY, owner TEXT NOT NULL, until INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+      INSERT INTO sent VALUES (1, 'm', '+491', 'Hi', 5, 6, '3EB0', NULL, 7, NULL);
+      INSERT INTO receipt_due VALUES (1, 7, '["m","DELIVERED",0]');`);
+    old.close();
+    const clock = virtualClock();
+    const simulator = createSimulator({ file, clock, seed: 1 });
+    opened.push(simulator);
+    const heard: Receipt[] = [];
+    simulator.onReceipts(async (receipts) => {
+      heard.push(...receipts);
+    });
+    await simulator.start();
+    await clock.advance(1_000);
+    expect(heard).toEqual([{ messageId: "m", status: "DELIVERED", at: 7, code: null, reason: null }]);
+    expect(simulator.outbox({ page: 1, limit: 10 }).items).toMatchObject([{ message_id: "m", line: null, media: null }]);
+    rmSync(folder, { recursive: true });
+  });
+
   test("keeps a message that was sent twice twice", async () => {
     const { simulator, send, left } = setup();
     await simulator.start();
@@ -471,6 +538,71 @@ describe("the outbox", () => {
       expect(left()).toEqual(messageIds(count));
     }
   });
+});
+
+test("several lines share an outbox, and each hears only what is its own", async () => {
+  const clock = virtualClock();
+  const outbox = openOutbox(":memory:");
+  const heard: Record<string, string[]> = {};
+  const lines = ["one", "two"].map((line) => {
+    const simulator = simulatorOn(outbox, {
+      clock,
+      seed: 1,
+      line,
+      behaviour: { latency: AT_ONCE, readShare: 0, sentAfter: null },
+    });
+    opened.push({ stop: simulator.stop, close: () => undefined });
+    const own: string[] = [];
+    heard[line] = own;
+    simulator.onReceipts(async (receipts) => {
+      own.push(...receipts.map(({ messageId }) => messageId));
+    });
+    simulator.onTexts(async (texts) => {
+      own.push(...texts.map(({ text }) => text));
+    });
+    return simulator;
+  });
+  opened.push({ stop: async () => undefined, close: outbox.close });
+  for (const [index, simulator] of lines.entries()) {
+    await simulator.start();
+    void simulator.send(plain(`m${index}`));
+    simulator.receive({ from: "+491", text: `t${index}` });
+  }
+  await clock.advance(MINUTE_MS);
+  expect(heard).toEqual({ one: ["t0", "m0"], two: ["t1", "m1"] });
+  const left = lines[1]?.outbox({ page: 1, limit: 10 }).items;
+  expect(left?.map(({ message_id, line }) => `${message_id} over ${line}`)).toEqual(["m0 over one", "m1 over two"]);
+});
+
+test("a line may accept what fails later, also what is not on WhatsApp", async () => {
+  const clock = virtualClock();
+  const failureOf: FailureOf = ({ text }, isOnWhatsApp) => (isOnWhatsApp ? (text === "bad" ? "131047" : null) : "131026");
+  const behaviour = { latency: AT_ONCE, notOnWhatsApp: ["+1*"], replyShare: 1 };
+  const simulator = createSimulator({ file: ":memory:", clock, seed: 1, behaviour, failureOf });
+  opened.push(simulator);
+  const heard: string[] = [];
+  simulator.onReceipts(async (receipts) => {
+    heard.push(...receipts.map(({ messageId, status, code }) => `${messageId} ${status} ${code}`));
+  });
+  const replied: (string | null)[] = [];
+  simulator.onTexts(async (texts) => {
+    replied.push(...texts.map(({ from }) => from));
+  });
+  await simulator.start();
+  const messages = [plain("late", "+491", "bad"), plain("nowhere", "+1555"), plain("good", "+492")];
+  const answers = messages.map((message) => simulator.send(message));
+  await clock.advance(20 * MINUTE_MS);
+  expect((await Promise.all(answers)).map(({ kind }) => kind)).toEqual(["accepted", "accepted", "accepted"]);
+  expect(heard.filter((line) => !line.startsWith("good")).sort()).toEqual(["late FAILED 131047", "nowhere FAILED 131026"]);
+  expect(replied).toEqual(["+492"]);
+});
+
+test("pairing and logging out are refused in a sentence, because no phone is linked to it", async () => {
+  const { simulator } = setup();
+  const refusal = { kind: "refused", reason: expect.stringMatching(/always linked/) };
+  expect(await simulator.pair({ method: "qr", phone: null })).toEqual(refusal);
+  expect(await simulator.logOut()).toEqual(refusal);
+  expect(simulator.health()).toMatchObject({ until: null, pairing: null, recipientsPerDay: null });
 });
 
 test("how it behaves is its defaults and what was changed", () => {

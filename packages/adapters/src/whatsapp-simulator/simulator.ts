@@ -1,14 +1,16 @@
 /** Owns the simulated WhatsApp: a provider whose outside world is a file, and whose every accident comes from a seed. */
 import { hashOf } from "@mini-crm/core/chance";
+import type { Instant } from "@mini-crm/core/instant";
+import type { Wish } from "@mini-crm/core/lead/stop-words";
 import type { Clock } from "@mini-crm/core/ports/clock";
 import type { Page } from "@mini-crm/core/ports/store";
-import type { InboundText, ProviderHealth, WhatsAppProvider } from "@mini-crm/core/ports/whatsapp-provider";
+import type { InboundText, OrderAnswer, ProviderHealth, WhatsAppProvider } from "@mini-crm/core/ports/whatsapp-provider";
 import { NOT_STARTED, UNREACHABLE } from "./answers.ts";
 import { DEFAULT_BEHAVIOUR, type SimulatorBehaviour } from "./behaviour.ts";
 import { createCourier } from "./courier.ts";
 import { deviceIdOf, inboundIdOf, isOnWhatsApp } from "./fate.ts";
-import { type Departure, type OutboxRequest, openOutbox, type SentText } from "./outbox.ts";
-import { createTransit } from "./transit.ts";
+import { type Departure, type Outbox, type OutboxRequest, openOutbox, type SentText } from "./outbox.ts";
+import { createTransit, type FailureOf } from "./transit.ts";
 
 export interface SimulatorOptions {
   /** The outbox's SQLite file, which other processes may share; `:memory:` for one that ends with the simulator. */
@@ -18,13 +20,21 @@ export interface SimulatorOptions {
   seed: number;
   /** What differs from `DEFAULT_BEHAVIOUR`. */
   behaviour?: Partial<SimulatorBehaviour>;
+  /** Whose receipts and texts these are, where several numbers share the file; "", the default, where it is the only one. */
+  line?: string;
+  /** Which of those that it accepts fail later. Without it, numbers that are not on WhatsApp are refused at once. */
+  failureOf?: FailureOf | null;
+  /** What is due within so many ms is handed over together; 10 by default. */
+  gapMs?: number;
 }
 
-/** What somebody writes, from which number in E.164, and what they call themself. */
+/** What somebody writes; in `InboundText` is said what each field means. */
 export interface WrittenText {
-  from: string;
+  from: string | null;
   text: string;
   name?: string | null;
+  userId?: string | null;
+  wish?: Wish | null;
 }
 
 export interface SimulatorControls {
@@ -37,46 +47,58 @@ export interface SimulatorControls {
   outbox(request: OutboxRequest): Page<SentText>;
   /** How many messages left more than once. */
   sentMoreThanOnce(): number;
+}
+
+export interface Simulator extends WhatsAppProvider, SimulatorControls {
   /** Closes the file; stop first. */
   close(): void;
 }
 
-export type Simulator = WhatsAppProvider & SimulatorControls;
+const ALWAYS_LINKED: OrderAnswer = {
+  kind: "refused",
+  reason: "The simulated WhatsApp has no phone to link: it is always linked. Choose a channel of another kind to pair one.",
+};
 
-export function createSimulator({ file, clock, seed, behaviour: changes }: SimulatorOptions): Simulator {
-  let behaviour: SimulatorBehaviour = { ...DEFAULT_BEHAVIOUR, ...changes };
+const UNPAIRED = { userName: "Mini CRM System", until: null, pairing: null, recipientsPerDay: null, standsBy: false } as const;
+
+export function createSimulator({ file, ...options }: SimulatorOptions): Simulator {
+  return simulatorOn(openOutbox(file), options);
+}
+
+/** A simulator on an outbox that is open already. */
+export function simulatorOn(
+  outbox: Outbox,
+  { clock, seed, gapMs = 10, failureOf = null, ...options }: Omit<SimulatorOptions, "file">,
+): Simulator {
+  let behaviour: SimulatorBehaviour = { ...DEFAULT_BEHAVIOUR, ...options.behaviour };
   let isStarted = false;
   let since = clock.now();
-  const outbox = openOutbox(file);
-  const side = { clock, owner: `${process.pid}-${clock.random()}`, isConnected: () => !behaviour.unreachable };
-  const receipts = createCourier({ ...side, queue: outbox.receipts });
-  const texts = createCourier({ ...side, queue: outbox.texts });
-  const transit = createTransit({ clock, seed, outbox, behaviour: () => behaviour, onLeft: expectAll });
+  const line = outbox.line(options.line ?? "");
+  const side = { clock, gapMs, owner: `${process.pid}-${clock.random()}`, isConnected: () => !behaviour.unreachable };
+  const receipts = createCourier({ ...side, queue: line.receipts });
+  const texts = createCourier({ ...side, queue: line.texts });
+  const transit = createTransit({ clock, seed, outbox: line, behaviour: () => behaviour, failureOf, onLeft: expectAll });
 
   function expectAll(departures: readonly Departure[]): void {
-    let firstReceipt = Number.POSITIVE_INFINITY;
-    let firstReply = Number.POSITIVE_INFINITY;
-    for (const departure of departures) {
-      for (const { due } of departure.receipts) firstReceipt = Math.min(firstReceipt, due);
-      if (departure.reply !== null) firstReply = Math.min(firstReply, departure.reply.at);
-    }
-    receipts.expect(firstReceipt);
-    if (Number.isFinite(firstReply)) texts.expect(firstReply);
+    const { receipt, reply } = firstDue(departures);
+    receipts.expect(receipt);
+    if (Number.isFinite(reply)) texts.expect(reply);
   }
 
-  function receive({ from, text, name = null }: WrittenText): InboundText {
+  function receive({ from, text, name = null, userId = null, wish = null }: WrittenText): InboundText {
     const at = clock.now();
-    const received = { providerId: inboundIdOf(hashOf(seed, `${at} ${clock.random()} ${from}`)), from, name, text, at };
-    outbox.texts.add(received);
+    const providerId = inboundIdOf(hashOf(seed, `${at} ${clock.random()} ${from}`));
+    const received = { providerId, from, userId, name, text, wish, at };
+    line.texts.add(received);
     texts.expect(at);
     return received;
   }
 
   function health(): ProviderHealth {
-    const device = { since, warning: behaviour.warning, deviceId: deviceIdOf(seed), userName: "Mini CRM System" };
-    if (!isStarted) return { state: "stopped", reason: NOT_STARTED.reason, ...device };
-    if (behaviour.unreachable) return { state: "reconnecting", reason: UNREACHABLE.reason, ...device };
-    return { state: "open", reason: receipts.trouble() ?? texts.trouble(), ...device };
+    const known = { ...UNPAIRED, since, warning: behaviour.warning, deviceId: deviceIdOf(seed) };
+    if (!isStarted) return { state: "stopped", reason: NOT_STARTED.reason, ...known };
+    if (behaviour.unreachable) return { state: "reconnecting", reason: UNREACHABLE.reason, ...known };
+    return { state: "open", reason: receipts.trouble() ?? texts.trouble(), ...known };
   }
 
   return {
@@ -95,6 +117,8 @@ export function createSimulator({ file, clock, seed, behaviour: changes }: Simul
       await Promise.all([receipts.stop(), texts.stop()]);
     },
     health,
+    pair: async () => ALWAYS_LINKED,
+    logOut: async () => ALWAYS_LINKED,
     send: (message) => (isStarted ? transit.carry(message) : Promise.resolve(NOT_STARTED)),
     async checkNumbers(phones) {
       return phones.map((phone) => ({ phone, registered: isOnWhatsApp(seed, phone, behaviour) }));
@@ -115,4 +139,15 @@ export function createSimulator({ file, clock, seed, behaviour: changes }: Simul
     sentMoreThanOnce: outbox.sentMoreThanOnce,
     close: outbox.close,
   };
+}
+
+/** When the first receipt of all these is due, and the first reply; infinity where there is none. */
+function firstDue(departures: readonly Departure[]): { receipt: Instant; reply: Instant } {
+  let receipt = Number.POSITIVE_INFINITY;
+  let reply = Number.POSITIVE_INFINITY;
+  for (const departure of departures) {
+    for (const { due } of departure.receipts) receipt = Math.min(receipt, due);
+    if (departure.reply !== null) reply = Math.min(reply, departure.reply.at);
+  }
+  return { receipt, reply };
 }

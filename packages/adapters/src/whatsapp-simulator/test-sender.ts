@@ -1,4 +1,5 @@
 /** Owns a process that sends through a simulator on the given file until it is killed, and prints what was accepted. */
+import { plainText } from "@mini-crm/core/message/content";
 import { systemClock } from "../system-clock/system-clock.ts";
 import { createSimulator } from "./simulator.ts";
 
@@ -25,7 +26,9 @@ await simulator.start();
 for (let round = 0; ; round += 1) {
   const ids = Array.from({ length: 20 }, (_, index) => `${name}-${round}-${index}`);
   const answers = await Promise.all(
-    ids.map((messageId) => simulator.send({ messageId, to: "+491511234567", text: `text of ${messageId}` })),
+    ids.map((messageId) => {
+      return simulator.send({ messageId, to: "+491511234567", ...plainText(`text of ${messageId}`) });
+    }),
   );
   const accepted = ids.filter((_, index) => answers[index]?.kind === "accepted");
   process.stdout.write(accepted.map((id) => `accepted ${id}\n`).join(""));

@@ -8,7 +8,7 @@ export interface TextQueue extends HandoverQueue<InboundText> {
   add(text: InboundText): void;
 }
 
-export function textQueue(db: DatabaseSync): TextQueue {
-  const { queue, insert } = handoverQueue<InboundText>(db, "text", (_due, text, into) => into.push(JSON.parse(text)));
+export function textQueue(db: DatabaseSync, line: string): TextQueue {
+  const { queue, insert } = handoverQueue<InboundText>(db, "text", line, (_due, text, into) => into.push(JSON.parse(text)));
   return { ...queue, add: (text) => insert(text.at, JSON.stringify(text)) };
 }

@@ -2,7 +2,7 @@
 import { dueQueue } from "@mini-crm/core/due-queue";
 import type { Instant } from "@mini-crm/core/instant";
 import type { Clock } from "@mini-crm/core/ports/clock";
-import type { OutgoingText, SendAnswer } from "@mini-crm/core/ports/whatsapp-provider";
+import type { OutgoingMessage, SendAnswer } from "@mini-crm/core/ports/whatsapp-provider";
 import { createAlarm } from "./alarm.ts";
 import { BUSY_NUMBER, CUT, FAILED_FOR_NOW, NO_ANSWER, NOT_ON_WHATSAPP, notWritten, tooFast, UNREACHABLE } from "./answers.ts";
 import { lists, type SimulatorBehaviour } from "./behaviour.ts";
@@ -18,27 +18,32 @@ import {
   receiptsOf,
   replyOf,
 } from "./fate.ts";
-import type { Departure, Outbox } from "./outbox.ts";
+import type { Departure, OutboxLine } from "./outbox.ts";
 
 export interface TransitDeps {
   clock: Clock;
   seed: number;
-  outbox: Pick<Outbox, "leave">;
+  outbox: Pick<OutboxLine, "leave">;
   /** As it is at the moment. */
   behaviour: () => SimulatorBehaviour;
+  /** Which of those that it accepts fail later, and with which code; null: what is not on WhatsApp is refused at once. */
+  failureOf: FailureOf | null;
   /** Hears of messages that have left. */
   onLeft: (departures: readonly Departure[]) => void;
 }
 
+/** The code that an accepted message will fail with; null: none. Asked when the message leaves. */
+export type FailureOf = (message: OutgoingMessage, isOnWhatsApp: boolean) => string | null;
+
 export interface Transit {
-  /** Sends a text and resolves with the answer. Never rejects. */
-  carry(message: OutgoingText): Promise<SendAnswer>;
+  /** Sends a message and resolves with the answer. Never rejects. */
+  carry(message: OutgoingMessage): Promise<SendAnswer>;
   /** Answers everything that is under way now, as if its time had come. */
   drain(): void;
 }
 
 interface UnderWay {
-  message: OutgoingText;
+  message: OutgoingMessage;
   handedOverAt: Instant;
   fate: Fate;
   /** True while it hangs: it has left, and its sender waits. */
@@ -50,13 +55,13 @@ interface UnderWay {
 const MAX_UNDER_WAY = 50_000;
 const MAX_REFUSED_REMEMBERED = 100_000;
 
-export function createTransit({ clock, seed, outbox, behaviour, onLeft }: TransitDeps): Transit {
+export function createTransit({ clock, seed, outbox, behaviour, failureOf, onLeft }: TransitDeps): Transit {
   const underWay = dueQueue<UnderWay>();
   const alarm = createAlarm(clock, () => arrive(clock.now()));
   /** Messages that were refused for now once: the next time they are accepted. */
   const refused = new Set<string>();
 
-  function carry(message: OutgoingText): Promise<SendAnswer> {
+  function carry(message: OutgoingMessage): Promise<SendAnswer> {
     if (underWay.size() >= MAX_UNDER_WAY) return Promise.resolve(tooFast(1_000));
     const fate = fateOf(seed, message.messageId);
     return new Promise((answer) => {
@@ -84,7 +89,7 @@ export function createTransit({ clock, seed, outbox, behaviour, onLeft }: Transi
     const now = behaviour();
     if (now.unreachable) return UNREACHABLE;
     if (now.rateLimited !== null) return tooFast(now.rateLimited.retryAfterMs);
-    if (!isOnWhatsApp(seed, to, now)) return NOT_ON_WHATSAPP;
+    if (failureOf === null && !isOnWhatsApp(seed, to, now)) return NOT_ON_WHATSAPP;
     if (lists(now.busyNumbers, to)) return BUSY_NUMBER;
     if (!isRefusedAtFirst(fate, now) || refused.delete(messageId)) return null;
     refused.add(messageId);
@@ -97,8 +102,10 @@ export function createTransit({ clock, seed, outbox, behaviour, onLeft }: Transi
   function leave(leaving: readonly UnderWay[]): void {
     const now = clock.now();
     const departures = leaving.map(({ message, handedOverAt, fate }): Departure => {
-      const receipts = receiptsOf(message.messageId, fate, behaviour(), now);
-      return { message, handedOverAt, providerId: providerIdOf(fate), receipts, reply: replyOf(message, fate, behaviour(), now) };
+      const failure = failureOf?.(message, isOnWhatsApp(seed, message.to, behaviour())) ?? null;
+      const receipts = receiptsOf(message.messageId, fate, behaviour(), now, failure);
+      const reply = failure === null ? replyOf(message, fate, behaviour(), now) : null;
+      return { message, handedOverAt, providerId: providerIdOf(fate), receipts, reply };
     });
     try {
       outbox.leave(departures, now);

@@ -1,8 +1,8 @@
 /** Owns the activities: what happened that people who watch, or programs outside, want to hear of. */
 import { type Campaign, type CampaignStatus, type Ledger, ledgerOf } from "../campaign/campaign.ts";
 import type { BreakerState } from "../channel/breaker.ts";
+import type { ConnectionState, PairingMethod } from "../channel/connection.ts";
 import type { Instant } from "../instant.ts";
-import type { SessionState } from "../ports/whatsapp-provider.ts";
 
 export const CAMPAIGN_ACTIVITIES = [
   "campaign.started",
@@ -34,10 +34,21 @@ export function newsOf(campaign: Campaign): CampaignNews {
 /** What `/whatsapp` says of a channel. Connected means that the next message would really be sent. */
 export interface ChannelNews {
   connected: boolean;
-  state: SessionState;
+  state: ConnectionState;
   breaker: BreakerState["state"];
   /** Why it is not connected, in words. */
   reason: string | null;
+  /** True: it stays as it is until a person does something, which `next` says in words. */
+  needs_person: boolean;
+  next: string | null;
+}
+
+/** What there is to scan or to type into the phone, so that a channel is paired. */
+export interface PairingNews {
+  method: PairingMethod;
+  value: string;
+  /** ISO 8601. */
+  expires_at: string;
 }
 
 /** What one import did; `rejected` rows were not taken. */
@@ -66,6 +77,7 @@ export interface InboundNews {
 /** Every kind with what it tells. Times stand in the activity itself, so that its data is the same in memory and on the wire. */
 export interface ActivityTable extends Record<CampaignActivity, CampaignNews> {
   "channel.state": ChannelNews;
+  "channel.pairing": PairingNews;
   "leads.imported": ImportNews;
   "lead.opted_out": OptOutNews;
   "message.received": InboundNews;
@@ -75,6 +87,7 @@ export type ActivityKind = keyof ActivityTable;
 export const ACTIVITY_KINDS = [
   ...CAMPAIGN_ACTIVITIES,
   "channel.state",
+  "channel.pairing",
   "leads.imported",
   "lead.opted_out",
   "message.received",

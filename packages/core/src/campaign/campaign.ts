@@ -1,12 +1,13 @@
 /** Owns what a campaign is: a message for everyone in a segment, and the statuses it passes. */
 import { unreachable } from "../app-error.ts";
 import type { Instant } from "../instant.ts";
+import type { Media } from "../message/content.ts";
 import { MESSAGE_STATUSES, type MessageStatus } from "../message/message.ts";
 import { reasonOf } from "../message/reasons.ts";
 import type { Rule } from "../segment/rule.ts";
 import type { TemplateField } from "../template/fields.ts";
 import type { CanaryPhase } from "./canary.ts";
-import type { CampaignOptions } from "./options.ts";
+import type { CampaignOptions, CampaignTemplate } from "./options.ts";
 
 /**
  * The way of a campaign:
@@ -28,6 +29,8 @@ export interface FrozenRun {
   variants: FrozenVariant[];
   /** The fields of a lead that the texts read: all that rendering needs to be given. */
   fields: TemplateField[];
+  /** What goes out besides the text, or instead of it. */
+  content: FrozenContent;
   /** Leads created after this moment are not in the audience; relative dates count back from it. */
   cutoff: Instant;
 }
@@ -36,6 +39,19 @@ export interface FrozenVariant {
   name: string;
   percent: number;
   template: string;
+}
+
+export interface FrozenContent {
+  media: Media | null;
+  buttons: string[];
+  /** What is sent to those who may only be sent a template; null: nothing is. */
+  template: FrozenTemplate | null;
+}
+
+/** An approved template as it was at the start, with a text for each of its body's parameters that is rendered for each lead. */
+export interface FrozenTemplate extends CampaignTemplate {
+  /** With the parameters' places: `{{1}}`, or `{{name}}`. */
+  body: string;
 }
 
 /** Why a campaign waits for a person to decide; nothing but a command ends it. */

@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { draft, EVERYBODY, NOW } from "../contracts/samples.ts";
 import { noMessages } from "./campaign.ts";
+import { NO_CONTENT } from "./earlier-versions.ts";
 import { expansionOf, windowRaised } from "./expansion.ts";
 import { NO_OPTIONS } from "./options.ts";
 
-const frozen = { rule: EVERYBODY, variants: [], fields: [], cutoff: NOW };
+const frozen = { rule: EVERYBODY, variants: [], fields: [], content: NO_CONTENT, cutoff: NOW };
 const running = draft({ status: "RUNNING", frozen });
 const pending = { ...running, counts: { ...noMessages(), PENDING: 7 } };
 const first = { after: null, now: NOW };

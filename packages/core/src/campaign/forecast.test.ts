@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { ChannelSign } from "../channel/channel-sign.ts";
+import { NO_LIMITS } from "../channel/limits.ts";
 import { draft } from "../contracts/samples.ts";
 import { type Campaign, noMessages } from "./campaign.ts";
 import { estimatedDoneAt, forecastEnd, type Outlook } from "./forecast.ts";
@@ -81,11 +82,16 @@ describe("a campaign", () => {
     id: "default",
     state: "open",
     connected: true,
+    stands_by: false,
+    until: null,
+    pairing: null,
     since: NOW,
     reason: null,
     warning: null,
     breaker: { state: "closed", until: null },
-    rate: THIRTY,
+    limits: { ...NO_LIMITS, rate: THIRTY },
+    device_id: "d",
+    user_name: "u",
   };
   const running = (changes: Partial<Campaign> = {}): Campaign =>
     draft({
@@ -101,6 +107,7 @@ describe("a campaign", () => {
     workersRun: true,
     channel: CHANNEL,
     use: { used: 0, resetAt: NOW + 60_000 },
+    recipientUse: null,
     ready: 100,
     due: null,
     ahead: { messages: 0, campaigns: 0 },
@@ -111,7 +118,7 @@ describe("a campaign", () => {
   });
   const CANARY = { percent: 10, wait_minutes: 30, max_failed_percent: 10, max_opted_out_percent: 2 };
   const withCanary = { ...NO_OPTIONS, canary: CANARY };
-  const unlimited = { ...CHANNEL, rate: null };
+  const unlimited = { ...CHANNEL, limits: NO_LIMITS };
 
   test.each<[what: string, changes: Partial<Circumstances>, seconds: number]>([
     ["ends when its last message has gone out", {}, 180],

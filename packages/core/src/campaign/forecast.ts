@@ -1,6 +1,6 @@
 /** Owns the forecast of when messages will have gone out. */
+import type { RateLimit } from "../channel/limits.ts";
 import type { Instant } from "../instant.ts";
-import type { RateLimit } from "../ports/store.ts";
 import { ledgerOf } from "./campaign.ts";
 import { canaryLookAt, canaryRoom, canarySize } from "./canary.ts";
 import type { QuietHours } from "./options.ts";
@@ -16,6 +16,8 @@ export interface Outlook {
   rate: RateLimit | null;
   /** How much of the limit is used up now, and when it has room again; left out or null: nothing of it. */
   use?: { used: number; resetAt: Instant } | null;
+  /** How many different people the channel may write to in a day, and has; left out or null: as many as there are. */
+  people?: { most: number; recipients: number; resetAt: Instant } | null;
   /** How many really went out a minute of late: what counts where the channel has no limit. */
   measuredPerMinute: number | null;
   /** Nothing goes out before this moment. */
@@ -34,8 +36,10 @@ export function forecastEnd(outlook: Outlook): Instant | null {
   if (pending <= 0) return null;
   const start = Math.max(now, quietUntil ?? now);
   const messages = pending + Math.max(0, ahead);
-  const durationMs = rate === null ? measuredMs(messages, measuredPerMinute) : limitedMs(messages, rate, use, start);
-  if (durationMs === null) return null;
+  const people = outlook.people ?? null;
+  const atRateMs = rate === null ? measuredMs(messages, measuredPerMinute) : limitedMs(messages, rate, use, start);
+  if (atRateMs === null) return null;
+  const durationMs = Math.max(atRateMs, people === null ? 0 : daysMs(messages, people, start));
   return quietHours === null ? start + durationMs : awake(quietHours, start, durationMs);
 }
 
@@ -49,6 +53,13 @@ function limitedMs(messages: number, rate: RateLimit, use: NonNullable<Outlook["
   const waits = Math.ceil((messages - Math.max(0, rate.messages - counts.used)) / rate.messages);
   return waits <= 0 ? 0 : counts.resetAt - start + (waits - 1) * rate.windowMs;
 }
+
+/** As for a rate: as many people as a day allows at once, and the next ones when those no longer count. */
+function daysMs(messages: number, { most, recipients, resetAt }: NonNullable<Outlook["people"]>, start: Instant): number {
+  return limitedMs(messages, { messages: most, windowMs: DAY_MS }, { used: recipients, resetAt }, start) ?? 0;
+}
+
+const DAY_MS = 86_400_000;
 
 /** More nights than any campaign lasts. */
 const MOST_NIGHTS = 1_000;
@@ -81,8 +92,9 @@ export function estimatedDoneAt(known: Circumstances): Instant | null {
     // What is on the wire has used its part of the limit already.
     pending: ledgerOf(campaign).pending - campaign.counts.SENDING,
     ahead: known.ahead.messages,
-    rate: channel.rate,
+    rate: channel.limits.rate,
     use: known.use,
+    people: peopleOf(known),
     measuredPerMinute: perMinute(known),
     quietUntil: startsAt,
     quietHours: options.quiet_hours,
@@ -106,6 +118,11 @@ function throughCanary({ campaign }: Circumstances, outlook: Outlook): Instant |
   const lookAt = (room > 0 ? null : canaryLookAt(campaign, canary)) ?? firstGone + canary.wait_minutes * 60_000;
   const ahead = room > 0 ? 0 : outlook.ahead;
   return forecastEnd({ ...outlook, pending: outlook.pending - Math.max(0, room), ahead, quietUntil: lookAt });
+}
+
+function peopleOf({ channel, recipientUse }: Circumstances): NonNullable<Outlook["people"]> | null {
+  const most = channel?.limits.recipientsPerDay ?? null;
+  return most === null || recipientUse === null ? null : { most, ...recipientUse };
 }
 
 /** How fast it goes: counted over a minute, or since its start. */

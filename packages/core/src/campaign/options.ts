@@ -1,5 +1,6 @@
 /** Owns what a campaign may be told besides whom it goes to and what it says: courtesy, caution and comparison. */
 import type { Instant } from "../instant.ts";
+import type { Media } from "../message/content.ts";
 
 /** Nothing is sent from `from` to `to`, in the recipient's time zone, else in `timezone`. Both are `HH:MM`; it may span midnight. */
 export interface QuietHours {
@@ -32,6 +33,14 @@ export interface Variant {
   message_template: string;
 }
 
+/** The approved WhatsApp template that those get who may be sent nothing else, and what its parameters say. */
+export interface CampaignTemplate {
+  name: string;
+  language: string;
+  /** Each with a text like the campaign's own; `name` is null where the template counts its parameters. */
+  parameters: { name: string | null; value: string }[];
+}
+
 export interface CampaignOptions {
   quiet_hours: QuietHours | null;
   frequency_cap: FrequencyCap | null;
@@ -40,6 +49,10 @@ export interface CampaignOptions {
   canary: Canary | null;
   /** Empty: everybody gets the campaign's one text. */
   variants: Variant[];
+  media: Media | null;
+  /** Buttons for a quick reply, at most three. */
+  buttons: string[];
+  template: CampaignTemplate | null;
 }
 
 export const NO_OPTIONS: Readonly<CampaignOptions> = Object.freeze({
@@ -48,4 +61,7 @@ export const NO_OPTIONS: Readonly<CampaignOptions> = Object.freeze({
   expires_at: null,
   canary: null,
   variants: [],
+  media: null,
+  buttons: [],
+  template: null,
 });

@@ -1,9 +1,13 @@
 /** Owns the pre-flight: what a start would do, told before it happens, and a start that does just that or says what has changed. */
+import { abilitiesOf, type Channel } from "../channel/channel.ts";
 import type { Instant } from "../instant.ts";
 import { isSameJson, type JsonValue } from "../json.ts";
+import type { ContactStore } from "../ports/channel-store.ts";
 import type { PreflightStore } from "../ports/store.ts";
-import type { Campaign, CampaignStatus, FrozenRun } from "./campaign.ts";
+import { allowedTo } from "./allowed.ts";
+import type { Campaign, FrozenRun } from "./campaign.ts";
 import { canarySize } from "./canary.ts";
+import { contentOf } from "./content.ts";
 import { forecastEnd, type Outlook } from "./forecast.ts";
 import type { CampaignOptions } from "./options.ts";
 import { type CampaignStart, freeze, type StartDeps, startRefusal } from "./start-campaign.ts";
@@ -28,14 +32,14 @@ export interface Preflight {
 }
 
 export interface PreflightDeps extends StartDeps {
-  store: StartDeps["store"] & { preflights: PreflightStore };
+  store: StartDeps["store"] & { preflights: PreflightStore; contacts: Pick<ContactStore, "lastTexts"> };
 }
 
 export type PreflightRun =
   | { kind: "shown"; campaign: Campaign; preflight: Preflight }
   | { kind: "not_found" }
   | { kind: "segment_not_found"; segment_id: string }
-  | { kind: "not_startable"; status: CampaignStatus; reason: string };
+  | Extract<CampaignStart, { kind: "not_startable" | "channel_refused" }>;
 
 /** Walks through the audience as a start would now, and keeps what it found under `token`. Nothing of the campaign changes. */
 export async function preflight(deps: PreflightDeps, id: string, token: string): Promise<PreflightRun> {
@@ -84,15 +88,24 @@ async function walk({ store, clock }: PreflightDeps, id: string, token: string, 
   if (refusal !== null) return refusal;
   const segment = await store.segments.read(segment_id);
   if (segment === null) return { kind: "segment_not_found", segment_id };
+  const checked = await contentOf(store, campaign);
+  if (!checked.ok) return { kind: "channel_refused", reason: checked.reason };
 
-  const frozen = freeze(campaign, segment.rule_ast, at);
+  const frozen = freeze(campaign, checked.content, segment.rule_ast, at);
   const matching = await store.segments.count(frozen.rule, at);
   const lookUpEvery = Math.max(1, Math.ceil(matching / MOST_LOOKED_UP));
-  const survey = await surveyOf(store, { campaign_id: id, frozen, options, textsAt: textsAt ?? at, lookUpEvery });
+  const survey = await surveyOf(store, checked.channel, {
+    campaign_id: id,
+    frozen,
+    options,
+    textsAt: textsAt ?? at,
+    lookUpEvery,
+  });
   return { kind: "shown", campaign, preflight: { token, campaign_id: id, at, segment_id, frozen, options, survey } };
 }
 
-async function surveyOf(store: PreflightDeps["store"], walked: Walk): Promise<Survey> {
+async function surveyOf(store: PreflightDeps["store"], { _id, settings }: Channel, walked: Walk): Promise<Survey> {
+  const over = { channelId: _id, hasWindow: abilitiesOf(settings.kind).has_window };
   const { campaign_id, frozen, options } = walked;
   const survey = emptySurvey(frozen.variants.length);
   const look = surveyor(walked, survey);
@@ -103,7 +116,9 @@ async function surveyOf(store: PreflightDeps["store"], walked: Walk): Promise<Su
     const { leads, next }: Awaited<ReturnType<typeof windowBehind>> = await window;
     // The store reads on while these are put into words.
     window = next === null ? null : windowBehind(next);
-    for (const lead of leads) look(lead);
+    const phones = leads.map(({ phone }) => phone);
+    const allowed = await allowedTo(store.contacts, over, phones, frozen.cutoff);
+    for (const lead of leads) look(lead, allowed(lead.phone));
   }
   return survey;
 }
@@ -111,7 +126,8 @@ async function surveyOf(store: PreflightDeps["store"], walked: Walk): Promise<Su
 /** What is not as it was shown, in words. */
 function changesSince(shown: Preflight, now: Preflight): string[] {
   const changes: string[] = [];
-  if (!isSame(shown.frozen.variants, now.frozen.variants)) changes.push("what it says");
+  const says = ({ variants, content }: FrozenRun) => ({ variants, content });
+  if (!isSame(says(shown.frozen), says(now.frozen))) changes.push("what it says");
   for (const option of ["quiet_hours", "frequency_cap", "expires_at", "canary"] as const) {
     if (!isSame(shown.options[option], now.options[option])) changes.push(`\`${option}\``);
   }

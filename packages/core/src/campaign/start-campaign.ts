@@ -6,13 +6,14 @@ import type { Store } from "../ports/store.ts";
 import type { Rule } from "../segment/rule.ts";
 import { TEMPLATE_FIELDS } from "../template/fields.ts";
 import { fieldsOf, templateOf } from "../template/template.ts";
-import { type Campaign, type CampaignStatus, endingOf, type FrozenRun } from "./campaign.ts";
+import { type Campaign, type CampaignStatus, endingOf, type FrozenContent, type FrozenRun } from "./campaign.ts";
+import { contentOf } from "./content.ts";
 import { transition } from "./lifecycle.ts";
 import { isStillDue } from "./schedule.ts";
 import { variantsOf } from "./variant.ts";
 
 export interface StartDeps {
-  store: Pick<Store, "campaigns" | "segments">;
+  store: Pick<Store, "campaigns" | "segments" | "channels" | "templates">;
   bus: Pick<EventBus, "commit">;
   clock: Pick<Clock, "now">;
 }
@@ -23,7 +24,9 @@ export type CampaignStart =
   | { kind: "not_found" }
   | { kind: "segment_not_found"; segment_id: string }
   | { kind: "empty_audience"; segment_id: string }
-  | { kind: "not_startable"; status: CampaignStatus; reason: string };
+  | { kind: "not_startable"; status: CampaignStatus; reason: string }
+  /** Its channel cannot send what it holds. */
+  | { kind: "channel_refused"; reason: string };
 
 /**
  * Starts a campaign, once: the bus commits its start and its job together, and a second start finds it RUNNING. With
@@ -43,11 +46,13 @@ export async function startCampaign(
   }
   const segment = await store.segments.read(campaign.segment_id);
   if (segment === null) return { kind: "segment_not_found", segment_id: campaign.segment_id };
+  const checked = await contentOf(store, campaign);
+  if (!checked.ok) return { kind: "channel_refused", reason: checked.reason };
 
   const now = clock.now();
   const audience = await store.segments.count(segment.rule_ast, now);
   if (audience === 0) return { kind: "empty_audience", segment_id: segment._id };
-  const frozen = freeze(campaign, segment.rule_ast, now);
+  const frozen = freeze(campaign, checked.content, segment.rule_ast, now);
   const [start] = await bus.commit([
     { step: "start", input: { campaign_id: id, seenAt: campaign.updated_at, frozen, expected: audience, now, scheduledFor } },
   ]);
@@ -69,8 +74,14 @@ export function startRefusal(campaign: Campaign, now: Instant): Extract<Campaign
 }
 
 /** What a start of `campaign` at `cutoff` holds fast. */
-export function freeze(campaign: Pick<Campaign, "message_template" | "options">, rule: Rule, cutoff: Instant): FrozenRun {
+export function freeze(
+  campaign: Pick<Campaign, "message_template" | "options">,
+  content: FrozenContent,
+  rule: Rule,
+  cutoff: Instant,
+): FrozenRun {
   const variants = variantsOf(campaign);
-  const read = new Set(variants.flatMap(({ template }) => fieldsOf(templateOf(template))));
-  return { rule, variants, fields: TEMPLATE_FIELDS.filter((field) => read.has(field)), cutoff };
+  const texts = [...variants.map(({ template }) => template), ...(content.template?.parameters ?? []).map(({ value }) => value)];
+  const read = new Set(texts.flatMap((text) => fieldsOf(templateOf(text))));
+  return { rule, variants, fields: TEMPLATE_FIELDS.filter((field) => read.has(field)), content, cutoff };
 }

@@ -3,12 +3,13 @@ import { hashOf } from "../chance.ts";
 import type { Instant } from "../instant.ts";
 import type { Lead } from "../lead/lead.ts";
 import { isAssigned, isE164 } from "../lead/phone.ts";
+import type { Content } from "../message/content.ts";
 import { messageId } from "../message/message.ts";
 import type { Rendered } from "../template/template.ts";
 import type { FrozenRun } from "./campaign.ts";
 import type { CampaignOptions } from "./options.ts";
 import { quietUntil } from "./quiet-hours.ts";
-import { wordsFor } from "./words.ts";
+import { type Allowed, type Worded, wordsFor } from "./words.ts";
 
 /** Why somebody would not be written to, by the ledger's codes, in the order in which people read them. */
 export const REMOVALS = [
@@ -17,6 +18,7 @@ export const REMOVALS = [
   "duplicate_number",
   "opted_out",
   "frequency_cap",
+  "outside_window",
   "blank_variable",
   "render_failed",
 ] as const;
@@ -64,15 +66,17 @@ export interface SampleText {
   phone: string;
   /** The index of its text. */
   variant: number;
-  rendered: Rendered;
+  worded: Worded;
 }
 
 /** What has been found. */
 export interface Survey {
   matched: number;
   removed: Record<Removal, number>;
-  /** How many would be sent each text. */
+  /** How many would be sent each text, or the template in its place. */
   variants: number[];
+  /** How many of them would get the template, because nothing else may be sent to them. */
+  by_template: number;
   /** Numbers in no range that their country has given out, among those that were looked up. */
   doubtful: { found: number; lookedUp: number };
   /** Who would wait for the end of quiet hours, and when the last of those end. */
@@ -101,10 +105,12 @@ export function emptySurvey(variants: number): Survey {
       duplicate_number: 0,
       opted_out: 0,
       frequency_cap: 0,
+      outside_window: 0,
       blank_variable: 0,
       render_failed: 0,
     },
     variants: Array.from({ length: variants }, () => 0),
+    by_template: 0,
     doubtful: { found: 0, lookedUp: 0 },
     quiet: { leads: 0, until: null },
     blanks: {},
@@ -122,21 +128,22 @@ export function finalOf({ variants }: Pick<Survey, "variants">): number {
 }
 
 /**
- * Returns how to add a lead to `found`. Everybody has one place: the reason that the ledger would give, or among those who are
+ * Returns how to add a lead to `found`, with what may be sent to it. Everybody has one place: the reason that the ledger would give, or among those who are
  * sent to. As when sending, the words are looked at before the frequency cap.
  */
-export function surveyor(walk: Walk, found: Survey): (lead: SurveyedLead) => void {
+export function surveyor(walk: Walk, found: Survey): (lead: SurveyedLead, allowed: Allowed) => void {
   const quietEnd = quietEndBy(walk);
-  return ({ lead_id, phone, removal, lead }) => {
+  return ({ lead_id, phone, removal, lead }, allowed) => {
     found.matched += 1;
     if (removal !== null && removal !== "frequency_cap") return remove(found, lead_id, removal);
     if (phone === null) return remove(found, lead_id, "no_phone");
     if (!isE164(phone)) return remove(found, lead_id, "invalid_number");
-    const { variant, rendered } = wordsFor(walk.frozen.variants, messageId(walk.campaign_id, lead_id), lead, walk.textsAt);
-    const message = { lead_id, name: lead.name, phone, variant, rendered };
-    if (rendered.kind !== "text") return leaveHole(found, message);
+    const { variant, worded } = wordsFor(walk.frozen, messageId(walk.campaign_id, lead_id), lead, walk.textsAt, allowed);
+    if (worded.kind === "outside_window") return remove(found, lead_id, "outside_window");
+    const message = { lead_id, name: lead.name, phone, variant, worded };
+    if (worded.kind !== "content") return leaveHole(found, message, worded);
     if (removal !== null) return remove(found, lead_id, removal);
-    send(found, message, rendered.text);
+    send(found, message, worded.content);
     if (found.matched % walk.lookUpEvery === 0) lookUp(found, phone);
     const until = quietEnd(lead.timezone);
     if (until !== null) found.quiet = { leads: found.quiet.leads + 1, until: Math.max(found.quiet.until ?? 0, until) };
@@ -161,15 +168,16 @@ function remove(found: Survey, leadId: string, removal: Removal): void {
   digest(found, `${leadId} ${removal}`);
 }
 
-function leaveHole(found: Survey, message: SampleText): void {
-  const { lead_id, rendered } = message;
+function leaveHole(found: Survey, message: SampleText, hole: Exclude<Rendered, { kind: "text" }>): void {
+  const { lead_id } = message;
   if (found.holes.length < HOLES) found.holes.push(message);
-  if (rendered.kind !== "blank") return remove(found, lead_id, "render_failed");
-  found.blanks[rendered.variable] = (found.blanks[rendered.variable] ?? 0) + 1;
+  if (hole.kind !== "blank") return remove(found, lead_id, "render_failed");
+  found.blanks[hole.variable] = (found.blanks[hole.variable] ?? 0) + 1;
   remove(found, lead_id, "blank_variable");
 }
 
-function send(found: Survey, message: SampleText, text: string): void {
+function send(found: Survey, message: SampleText, { text, template }: Content): void {
+  if (template !== null) found.by_template += 1;
   const before = found.variants[message.variant] ?? 0;
   found.variants[message.variant] = before + 1;
   if (before < Math.ceil(SAMPLES / found.variants.length)) found.samples.push(message);
@@ -183,8 +191,8 @@ function lookUp({ doubtful }: Survey, phone: string): void {
   if (!isAssigned(phone)) doubtful.found += 1;
 }
 
-export function lengthOf({ rendered }: SampleText): number {
-  return rendered.kind === "text" ? rendered.text.length : 0;
+export function lengthOf({ worded }: SampleText): number {
+  return worded.kind === "content" ? worded.content.text.length : 0;
 }
 
 function digest(found: Survey, line: string): void {

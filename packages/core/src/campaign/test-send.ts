@@ -1,7 +1,8 @@
 /** Owns sending a test: one of a campaign's texts with a lead's data, to numbers that somebody names or to the lead's own. */
 import type { Lead } from "../lead/lead.ts";
+import type { Content } from "../message/content.ts";
+import type { DirectMessage } from "../message/direct-message.ts";
 import { messageId } from "../message/message.ts";
-import type { TestMessage } from "../message/test-message.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { EventBus } from "../ports/event-bus.ts";
 import type { Store } from "../ports/store.ts";
@@ -27,7 +28,7 @@ export interface TestRequest {
 }
 
 export type TestSend =
-  | { kind: "queued"; tests: TestMessage[] }
+  | { kind: "queued"; tests: DirectMessage[] }
   | { kind: "not_found" }
   | { kind: "lead_not_found"; lead_id: string }
   /** There is nobody in the segment whose data could be shown. */
@@ -64,9 +65,11 @@ export async function sendTest(deps: TestDeps, campaignId: string, { to, lead_id
   if (optedOut.length > 0) return { kind: "opted_out", phones: optedOut };
 
   const { channel_id } = campaign;
-  const common = { ...UNSENT, campaign_id: campaignId, channel_id, lead_id: lead._id, variant: text.name, text: rendered.text };
-  const tests = phones.map((phone): TestMessage => ({ ...common, _id: newId(), phone, created_at: now }));
-  await bus.commit([{ step: "test", input: { tests } }]);
+  const { media, buttons } = campaign.frozen?.content ?? campaign.options;
+  const content: Content = { text: rendered.text, media, buttons, template: null };
+  const common = { ...UNSENT, campaign_id: campaignId, channel_id, lead_id: lead._id, variant: text.name, content };
+  const tests = phones.map((phone): DirectMessage => ({ ...common, _id: newId(), phone, created_at: now }));
+  await bus.commit([{ step: "write", input: { messages: tests } }]);
   return { kind: "queued", tests };
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { ChannelSign } from "../channel/channel-sign.ts";
+import { NO_LIMITS } from "../channel/limits.ts";
 import { draft } from "../contracts/samples.ts";
 import { type Campaign, type MessageCounts, noMessages } from "./campaign.ts";
 import { NO_OPTIONS } from "./options.ts";
@@ -11,11 +12,16 @@ const OPEN: ChannelSign = {
   id: "default",
   state: "open",
   connected: true,
+  stands_by: false,
+  until: null,
+  pairing: null,
   since: NOW,
   reason: null,
   warning: null,
   breaker: { state: "closed", until: null },
-  rate: { messages: 30, windowMs: 61_000 },
+  limits: { ...NO_LIMITS, rate: { messages: 30, windowMs: 61_000 } },
+  device_id: "d",
+  user_name: "u",
 };
 
 const counted = (counts: Partial<MessageCounts>): MessageCounts => ({ ...noMessages(), ...counts });
@@ -28,6 +34,7 @@ const known = (changes: Partial<Circumstances> = {}): Circumstances => ({
   workersRun: true,
   channel: OPEN,
   use: { used: 0, resetAt: NOW },
+  recipientUse: null,
   ready: 100,
   due: null,
   ahead: { messages: 0, campaigns: 0 },
@@ -165,6 +172,17 @@ describe("a campaign waits for", () => {
       usedUp.resetAt,
       "Waits for the rate limit: 30 messages a minute, goes on at 16:15:30Z",
     ],
+    [
+      "for tomorrow, because the number has written to as many people as it may in a day",
+      {
+        channel: { ...OPEN, limits: { ...OPEN.limits, recipientsPerDay: 250 } },
+        recipientUse: { recipients: 250, resetAt: NOW + 3 * HOUR_MS },
+        use: usedUp,
+      },
+      "recipients_per_day",
+      NOW + 3 * HOUR_MS,
+      "Waits for the number's limit of 250 people in 24 hours: goes on at 19:15:00Z",
+    ],
   ])("%s", (_what, changes, kind, until, text) => {
     expect(waitingFor(known(changes))).toEqual({ kind, until, text });
   });
@@ -175,7 +193,7 @@ describe("a campaign waits for nothing", () => {
     ["while it sends", {}],
     ["while its messages are on the wire", { campaign: running({ counts: counted({ SENDING: 5, DELIVERED: 95 }) }), ready: 0 }],
     ["while its audience is written down and goes out already", { campaign: running({ expanded: false }) }],
-    ["where the channel has no limit", { channel: { ...OPEN, rate: null }, use: null }],
+    ["where the channel has no limit", { channel: { ...OPEN, limits: NO_LIMITS }, use: null }],
     ["where the limit has room again", { use: { used: 30, resetAt: NOW } }],
     ["where some messages wait and others can go", { due: quietUntil, ready: 1 }],
     ["where what waited is due", { ready: 0, due: { ...quietUntil, due_at: NOW } }],

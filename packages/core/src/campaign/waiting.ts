@@ -1,7 +1,7 @@
 /** Owns what a campaign waits for: the one answer, in words, to why nothing goes out right now. */
 import type { ChannelSign } from "../channel/channel-sign.ts";
+import type { RateLimit } from "../channel/limits.ts";
 import type { Instant } from "../instant.ts";
-import type { RateLimit } from "../ports/store.ts";
 import { type Campaign, isFinished, ledgerOf } from "./campaign.ts";
 import { canaryLookAt, canaryRoom, canarySize } from "./canary.ts";
 
@@ -16,7 +16,8 @@ export type WaitingKind =
   | "quiet_hours"
   | "retry"
   | "other_campaigns"
-  | "rate_limit";
+  | "rate_limit"
+  | "recipients_per_day";
 
 export interface Waiting {
   kind: WaitingKind;
@@ -33,8 +34,10 @@ export interface Circumstances {
   workersRun: boolean;
   /** Null where no living process serves the campaign's channel. */
   channel: ChannelSign | null;
-  /** How much of the channel's limit is used up; null where it has none. */
+  /** How much of the channel's rate is used up; null where it has none. */
   use: { used: number; resetAt: Instant } | null;
+  /** How many different people it has written to in the last 24 hours; null where that has no bound. */
+  recipientUse: { recipients: number; resetAt: Instant } | null;
   /** How many messages could be claimed, were it their turn; the other pending ones wait for a moment of their own. */
   ready: number;
   /** The first and the last of these moments, and what the first one waits for. */
@@ -63,7 +66,8 @@ type Reason = (known: Circumstances) => Waiting | null;
  * 7. `canary`: those who went first are being watched;
  * 8. `quiet_hours`, `retry`: all that is pending waits for a moment of its own;
  * 9. `other_campaigns`: windows of one channel are first in, first out, and older ones are not through;
- * 10. `rate_limit`: the channel has sent as many as it may.
+ * 10. `recipients_per_day`: the channel has written to as many different people as it may in a day;
+ * 11. `rate_limit`: the channel has sent as many as it may.
  */
 export function waitingFor(known: Circumstances): Waiting | null {
   const { status } = known.campaign;
@@ -121,7 +125,7 @@ function connection({ channel, campaign, now }: Circumstances): Waiting | null {
   }
   // Half-open, the next message is the trial.
   if (channel.connected || (channel.state === "open" && channel.breaker.state === "half_open")) return null;
-  const { until } = channel.breaker;
+  const until = channel.breaker.until ?? channel.until;
   const next = until === null ? "" : `; tries again at ${clockText(until, now)}`;
   const reason = (channel.reason ?? `the connection is ${channel.state}`).replace(/\.$/, "");
   return { kind: "connection", until, text: `Waits for the connection to WhatsApp: ${reason}${next}` };
@@ -156,10 +160,20 @@ function otherCampaigns({ campaign: { counts }, ahead, sentLastMinute }: Circums
 }
 
 function rateLimit({ channel, use, ready, now }: Circumstances): Waiting | null {
-  const rate = channel?.rate ?? null;
+  const rate = channel?.limits.rate ?? null;
   if (rate === null || use === null || ready === 0 || use.used < rate.messages || use.resetAt <= now) return null;
   const text = `Waits for the rate limit: ${rateText(rate)}, goes on at ${clockText(use.resetAt, now)}`;
   return { kind: "rate_limit", until: use.resetAt, text };
+}
+
+function recipientsPerDay({ channel, recipientUse, ready, now }: Circumstances): Waiting | null {
+  const most = channel?.limits.recipientsPerDay ?? null;
+  if (most === null || recipientUse === null || ready === 0) return null;
+  const { recipients, resetAt } = recipientUse;
+  if (recipients < most || resetAt <= now) return null;
+  const people = most === 1 ? "1 person" : `${most.toLocaleString("en")} people`;
+  const text = `Waits for the number's limit of ${people} in 24 hours: goes on at ${clockText(resetAt, now)}`;
+  return { kind: "recipients_per_day", until: resetAt, text };
 }
 
 const WHILE_PENDING: readonly Reason[] = [
@@ -171,6 +185,7 @@ const WHILE_PENDING: readonly Reason[] = [
   canary,
   ownMoment,
   otherCampaigns,
+  recipientsPerDay,
   rateLimit,
 ];
 

@@ -1,15 +1,21 @@
 import { expect, test } from "vitest";
 import { type ChannelSign, channelAmong } from "./channel-sign.ts";
+import { NO_LIMITS } from "./limits.ts";
 
 const sign = (changes: Partial<ChannelSign> = {}): ChannelSign => ({
   id: "default",
   state: "open",
   connected: true,
+  stands_by: false,
+  until: null,
+  pairing: null,
   since: 0,
   reason: null,
   warning: null,
   breaker: { state: "closed", until: null },
-  rate: null,
+  limits: NO_LIMITS,
+  device_id: "d",
+  user_name: "u",
   ...changes,
 });
 

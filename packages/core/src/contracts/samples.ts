@@ -1,7 +1,9 @@
 /** Owns the small world that contract suites start from: leads, a rule that takes them all, a campaign on it. */
-import { type Campaign, noMessages } from "../campaign/campaign.ts";
+import { type Campaign, type FrozenContent, noMessages } from "../campaign/campaign.ts";
+import { NO_CONTENT } from "../campaign/earlier-versions.ts";
 import { NO_OPTIONS } from "../campaign/options.ts";
 import { freeze } from "../campaign/start-campaign.ts";
+import { type Channel, defaultChannel } from "../channel/channel.ts";
 import { idSource } from "../id.ts";
 import { encodeLeads } from "../lead/encoded-leads.ts";
 import type { LeadInput } from "../lead/lead.ts";
@@ -57,9 +59,13 @@ export function draft(fields: Partial<Campaign> = {}): Campaign {
   };
 }
 
+export function channel(fields: Partial<Channel> = {}): Channel {
+  return { ...defaultChannel(NOW), _id: "shop", name: "Shop", ...fields };
+}
+
 /** The step that runs a campaign over everybody. */
-export function startOf(campaign: Campaign, fields: { rule?: Rule; expected?: number } = {}) {
-  const frozen = freeze(campaign, fields.rule ?? EVERYBODY, NOW);
+export function startOf(campaign: Campaign, fields: { rule?: Rule; expected?: number; content?: FrozenContent } = {}) {
+  const frozen = freeze(campaign, fields.content ?? NO_CONTENT, fields.rule ?? EVERYBODY, NOW);
   return {
     step: "start",
     input: { campaign_id: campaign._id, seenAt: campaign.updated_at, frozen, expected: fields.expected ?? 0, now: NOW },

@@ -3,7 +3,7 @@ import { unreachable } from "../app-error.ts";
 import type { Instant } from "../instant.ts";
 import type { parseMessageId } from "../message/message.ts";
 import type { SendOutcome } from "../message/outcome.ts";
-import type { StepTable } from "../ports/steps.ts";
+import type { StepResult, StepTable } from "../ports/steps.ts";
 import type { StatusEvent, TopicEvent } from "./topics.ts";
 
 /** What one step gave: its result and the events that it raised. */
@@ -31,6 +31,12 @@ export function lookAt(
     key: channel_id,
     value: { version: 1, campaign_id: _id, channel_id, after, up_to: upTo, messages },
   };
+}
+
+/** The step `requeue`: what is looked at again is all that it is. */
+export function requeue({ windows }: Input<"requeue">): Stepped<StepResult<"requeue">> {
+  const raised = windows.map((value): TopicEvent => ({ topic: "campaign.messages", key: value.channel_id, value }));
+  return { result: { requeued: raised.length }, raised };
 }
 
 /** What the rest of the pipeline hears of an outcome; null where the message only waits again. */

@@ -1,5 +1,6 @@
 /** Owns the topics of the event bus and what their events say. The store is the truth; an event only says where to look. */
 import type { Instant } from "../instant.ts";
+import type { Wish } from "../lead/stop-words.ts";
 import type { ReceiptStatus } from "../message/message.ts";
 
 /** `campaign.jobs`, keyed by campaign: write down the audience from the lead after `after` on (null: from the first). */
@@ -38,17 +39,21 @@ export interface InboundEvent {
   version: 1;
   provider_id: string;
   channel_id: string;
-  /** E.164. */
+  /** E.164; `user:` and WhatsApp's own name for the sender where the number is not known. */
   from: string;
+  /** WhatsApp's own name for the sender, where it tells one. */
+  user_id?: string | null;
   name: string | null;
   text: string;
+  /** What the sender asked for by WhatsApp's own controls; without it, the text says. */
+  wish?: Wish | null;
   at: Instant;
 }
 
-/** `campaign.tests`, keyed by channel: look at this test message, which waits to be sent. */
-export interface TestLook {
+/** `message.direct`, keyed by channel: look at this message to one person, which waits to be sent. */
+export interface DirectLook {
   version: 1;
-  test_id: string;
+  direct_id: string;
   channel_id: string;
 }
 
@@ -57,7 +62,7 @@ export interface TopicValues {
   "campaign.messages": MessageWindow;
   "message.statuses": StatusEvent;
   "message.inbound": InboundEvent;
-  "campaign.tests": TestLook;
+  "message.direct": DirectLook;
 }
 export type Topic = keyof TopicValues;
 export const TOPICS = [
@@ -65,7 +70,7 @@ export const TOPICS = [
   "campaign.messages",
   "message.statuses",
   "message.inbound",
-  "campaign.tests",
+  "message.direct",
 ] as const satisfies readonly Topic[];
 
 /** An event on its way to a topic. Events of one topic and key are handled in the order in which they were published. */

@@ -10,12 +10,35 @@ test("an accepted message is sent, and the provider works", () => {
     outcome: { kind: "sent", providerId: "p" },
     providerWorks: true,
     restMs: null,
+    campaignProblem: null,
   });
 });
 
 test("what is refused for good fails, and the provider works", () => {
-  const answer: SendAnswer = { kind: "permanent", scope: "recipient", code: "131026", reason: "Not on WhatsApp" };
-  expect(judge(answer, 1, NOW, 0)).toMatchObject({ outcome: { kind: "failed", code: "131026" }, providerWorks: true });
+  const answer: SendAnswer = { kind: "permanent", scope: "recipient", code: "131026", reason: "Not on WhatsApp", wish: null };
+  expect(judge(answer, 1, NOW, 0)).toMatchObject({
+    outcome: { kind: "failed", code: "131026" },
+    providerWorks: true,
+    campaignProblem: null,
+  });
+});
+
+test("what would be refused for everybody of the campaign says so", () => {
+  const answer: SendAnswer = { kind: "permanent", scope: "campaign", code: "132001", reason: "No such template", wish: null };
+  expect(judge(answer, 1, NOW, 0)).toMatchObject({
+    outcome: { kind: "failed", code: "132001" },
+    providerWorks: true,
+    campaignProblem: { code: "132001", reason: "No such template" },
+  });
+});
+
+test("what is held back for a day is tried again after it, and not for ever", () => {
+  const DAY_MS = 86_400_000;
+  const answer: SendAnswer = { kind: "deferred", code: "131049", reason: "Enough for now", afterMs: DAY_MS };
+  const { outcome, providerWorks } = judge(answer, 1, NOW, 0.5);
+  expect(outcome).toEqual({ kind: "retry", code: "131049", reason: "Enough for now", dueAt: NOW + DAY_MS * 1.05 });
+  expect(providerWorks).toBe(true);
+  expect(judge(answer, MAX_ATTEMPTS, NOW, 0).outcome).toMatchObject({ kind: "failed", code: "131049" });
 });
 
 describe("what is refused for now", () => {
@@ -39,7 +62,12 @@ describe("what is refused for now", () => {
 
   test("for the whole account waits without counting as an attempt, as long as was asked", () => {
     const answer: SendAnswer = { ...BUSY, scope: "account", retryAfterMs: 7_000 };
-    expect(judge(answer, MAX_ATTEMPTS, NOW, 0)).toEqual({ outcome: { kind: "released" }, providerWorks: false, restMs: 7_000 });
+    expect(judge(answer, MAX_ATTEMPTS, NOW, 0)).toEqual({
+      outcome: { kind: "released" },
+      providerWorks: false,
+      restMs: 7_000,
+      campaignProblem: null,
+    });
   });
 });
 

@@ -16,6 +16,8 @@ export interface Verdict {
   providerWorks: boolean;
   /** How long the provider asked to be left alone, in ms; null where it did not say. */
   restMs: number | null;
+  /** Why nobody of the campaign can be sent its message as it is; null where that says nothing of the others. */
+  campaignProblem: { code: string; reason: string } | null;
 }
 
 /** Judges the answer to the `attempt`th try. `chance` in [0, 1) spreads retries out. */
@@ -23,27 +25,40 @@ export function judge(answer: SendAnswer, attempt: number, now: Instant, chance:
   switch (answer.kind) {
     case "accepted":
       return works({ kind: "sent", providerId: answer.providerId });
-    case "permanent":
-      return works({ kind: "failed", code: answer.code, reason: answer.reason });
+    case "permanent": {
+      const { code, reason, scope } = answer;
+      return { ...works({ kind: "failed", code, reason }), campaignProblem: scope === "campaign" ? { code, reason } : null };
+    }
+    case "deferred": {
+      if (attempt >= MAX_ATTEMPTS) return works(failedAfter(answer, attempt));
+      const { code, reason, afterMs } = answer;
+      return works({ kind: "retry", code, reason, dueAt: now + Math.round(afterMs * (1 + chance / 10)) });
+    }
     case "retryable":
       if (answer.scope === "account") {
-        return { outcome: { kind: "released" }, providerWorks: false, restMs: answer.retryAfterMs };
+        return broken({ kind: "released" }, answer.retryAfterMs);
       }
-      if (attempt >= MAX_ATTEMPTS) {
-        return works({ kind: "failed", code: answer.code, reason: `${answer.reason} (tried ${attempt} times)` });
-      }
+      if (attempt >= MAX_ATTEMPTS) return works(failedAfter(answer, attempt));
       return works({ kind: "retry", code: answer.code, reason: answer.reason, dueAt: now + retryDelay(answer, attempt, chance) });
     case "session":
-      return { outcome: { kind: "released" }, providerWorks: false, restMs: null };
+      return broken({ kind: "released" }, null);
     case "unknown":
-      return { outcome: { kind: "uncertain", code: "no_answer", reason: answer.reason }, providerWorks: false, restMs: null };
+      return broken({ kind: "uncertain", code: "no_answer", reason: answer.reason }, null);
     default:
       return unreachable(answer);
   }
 }
 
 function works(outcome: SendOutcome): Verdict {
-  return { outcome, providerWorks: true, restMs: null };
+  return { outcome, providerWorks: true, restMs: null, campaignProblem: null };
+}
+
+function broken(outcome: SendOutcome, restMs: number | null): Verdict {
+  return { outcome, providerWorks: false, restMs, campaignProblem: null };
+}
+
+function failedAfter({ code, reason }: { code: string; reason: string }, attempts: number): SendOutcome {
+  return { kind: "failed", code, reason: `${reason} (tried ${attempts} times)` };
 }
 
 function retryDelay(answer: { retryAfterMs: number | null }, attempt: number, chance: number): number {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ANSWER_EARLY_MS, ANSWER_WINDOW_MS, afterAnswer, answeredMessage } from "./inbound.ts";
+import { ANSWER_EARLY_MS, ANSWER_WINDOW_MS, afterAnswer, answeredMessage, wishOf } from "./inbound.ts";
 import type { MessageStatus } from "./message.ts";
 
 const AT = 1_000_000_000;
@@ -28,4 +28,11 @@ test("an answer counts once as a reply and once as a stop, with the earliest tim
   expect(afterAnswer({}, null, 7)).toEqual({ replied_at: 7, opted_out_at: null, first: ["replied"] });
   expect(afterAnswer({ replied_at: 7 }, "stop", 9)).toEqual({ replied_at: 7, opted_out_at: 9, first: ["opted_out"] });
   expect(afterAnswer({ replied_at: 7, opted_out_at: 9 }, "stop", 6)).toEqual({ replied_at: 6, opted_out_at: 6, first: [] });
+});
+
+test("what WhatsApp's own controls say counts before the text", () => {
+  expect(wishOf({ text: "Stop" })).toBe("stop");
+  expect(wishOf({ text: "Stop", wish: null })).toBe("stop");
+  expect(wishOf({ text: "Stop", wish: "start" })).toBe("start");
+  expect(wishOf({ text: "", wish: "stop" })).toBe("stop");
 });

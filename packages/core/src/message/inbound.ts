@@ -1,6 +1,7 @@
 /** Owns what an inbound text is, and how long after a message one counts as its answer. */
+import type { InboundEvent } from "../event/topics.ts";
 import type { Instant } from "../instant.ts";
-import type { Wish } from "../lead/stop-words.ts";
+import { type Wish, wishIn } from "../lead/stop-words.ts";
 import { type Message, mayHaveArrived } from "./message.ts";
 
 /** A text that somebody wrote to one of our numbers, as it is kept. */
@@ -22,6 +23,11 @@ export interface InboundMessage {
   /** When it was written, and when it was heard of here. */
   at: Instant;
   received_at: Instant;
+}
+
+/** What a text asks for: what WhatsApp's own controls say, or else the text. */
+export function wishOf({ wish, text }: Pick<InboundEvent, "wish" | "text">): Wish | null {
+  return wish ?? wishIn(text);
 }
 
 /** A text counts as the answer to the last message that went to its sender within this time before it. */

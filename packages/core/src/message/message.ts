@@ -40,7 +40,8 @@ export type SkipReason =
   | "duplicate_number"
   | "lead_deleted"
   | "frequency_cap"
-  | "expired";
+  | "expired"
+  | "outside_window";
 
 /** Tells whether a message in `status` has a `settled_at`: the few that are looked for. */
 export function isSettled(status: MessageStatus): boolean {

@@ -1,11 +1,11 @@
 /** Owns the steps that move campaigns forward: each changes the store atomically and raises the events that come next. */
 import type { Campaign, FrozenRun, Hold } from "../campaign/campaign.ts";
 import type { SteeringCommand } from "../campaign/lifecycle.ts";
-import type { InboundEvent, StatusEvent, TopicEvent } from "../event/topics.ts";
+import type { InboundEvent, MessageWindow, StatusEvent, TopicEvent } from "../event/topics.ts";
 import type { Instant } from "../instant.ts";
 import type { SendOutcome } from "../message/outcome.ts";
 import type { RetryableStatus } from "../message/retry.ts";
-import type { TestMessage } from "../message/test-message.ts";
+import type { DirectMessage } from "../message/direct-message.ts";
 
 /** The outcome of one try; `attempt` and the worker's name prove that the message is still that worker's. */
 export interface AttemptOutcome {
@@ -122,17 +122,21 @@ export interface StepTable {
     input: { now: Instant; receiptWindowMs: number; limit: number; warnings: Readonly<Record<string, string>> };
     result: { freed: number; uncertain: number; due: number; completed: string[] };
   };
-  /** Writes test messages down, and raises a look at each. */
-  test: { input: { tests: readonly TestMessage[] }; result: { queued: number } };
+  /** Writes messages to one person each down, and raises a look at each. */
+  write: { input: { messages: readonly DirectMessage[] }; result: { queued: number } };
   /**
    * Writes inbound texts down, each once: one that is known does nothing. A stop opts out every lead with the sender's number, a
    * start opts in again those that a stop opted out. Where one of these leads was sent a message not long before, the text is its
-   * answer. `heard` are the texts that were new, `opted_out` the leads that were not opted out before.
+   * answer. Where nobody has the sender's number and the channel says so, a lead is made of the sender. When somebody last wrote to
+   * the channel is noted, and under which name WhatsApp knows them. `heard` are the texts that were new, `opted_out` the leads that
+   * were not opted out before.
    */
   hear: {
     input: { texts: readonly InboundEvent[]; now: Instant };
     result: { heard: number; opted_out: number };
   };
+  /** Raises looks again, behind all that wait by now. */
+  requeue: { input: { windows: readonly MessageWindow[] }; result: { requeued: number } };
   /**
    * Raises the job of every campaign that runs, or has not wholly ended yet, again: what a start does, so that no lost event
    * stops a campaign.

@@ -1,21 +1,23 @@
 /** Owns the port to the store, in the business's verbs: several small ports, one per noun. Each verb is atomic. */
 import type { Activity, NewActivity } from "../activity/activity.ts";
 import type { LedgerAudit } from "../campaign/audit.ts";
-import type { Campaign, CampaignStatus, FrozenRun, FrozenVariant } from "../campaign/campaign.ts";
+import type { Campaign, CampaignStatus, FrozenContent, FrozenRun, FrozenVariant } from "../campaign/campaign.ts";
 import type { VariantReactions } from "../campaign/compare-variants.ts";
 import type { FrequencyCap, QuietHours } from "../campaign/options.ts";
 import type { Preflight } from "../campaign/preflight.ts";
 import type { SurveyedLead } from "../campaign/survey.ts";
 import type { ChannelSign } from "../channel/channel-sign.ts";
+import type { RateLimit, SendingLimits } from "../channel/limits.ts";
 import type { TopicEvent } from "../event/topics.ts";
 import type { Instant } from "../instant.ts";
 import type { Lead, LeadInput } from "../lead/lead.ts";
 import type { InboundMessage } from "../message/inbound.ts";
 import type { Message, MessageEvent, MessageStatus } from "../message/message.ts";
 import type { SendOutcome } from "../message/outcome.ts";
-import type { TestMessage } from "../message/test-message.ts";
+import type { DirectMessage } from "../message/direct-message.ts";
 import type { Rule } from "../segment/rule.ts";
 import type { Segment } from "../segment/segment.ts";
+import type { ChannelStore, ContactStore, SessionStore, TemplateStore } from "./channel-store.ts";
 import type { CarriedOut, ReasonCount, RetryChoice, Step } from "./steps.ts";
 import type { WebhookStore } from "./webhook-store.ts";
 
@@ -95,7 +97,7 @@ export interface CampaignStore {
   /** Changes a campaign that is still a DRAFT. */
   change(
     id: string,
-    fields: Partial<Pick<Campaign, "name" | "segment_id" | "message_template" | "options" | "expected">>,
+    fields: Partial<Pick<Campaign, "name" | "segment_id" | "channel_id" | "message_template" | "options" | "expected">>,
     now: Instant,
   ): Promise<{ kind: "changed"; campaign: Campaign } | { kind: "not_found" } | { kind: "not_draft"; status: CampaignStatus }>;
   /** Removes a campaign with its messages, unless it is being sent. */
@@ -125,12 +127,6 @@ export interface PreflightStore {
   read(token: string): Promise<Preflight | null>;
 }
 
-/** At most `messages` sends in any `windowMs`. */
-export interface RateLimit {
-  messages: number;
-  windowMs: number;
-}
-
 /** A message that one worker may now render and send, with what rendering needs. */
 export interface ClaimedMessage {
   _id: string;
@@ -144,9 +140,15 @@ export interface ClaimedMessage {
 }
 
 export type Claim =
-  | { kind: "claimed"; variants: FrozenVariant[]; quiet_hours: QuietHours | null; messages: ClaimedMessage[] }
-  /** The channel may send again at `until`. */
-  | { kind: "limited"; until: Instant }
+  | {
+      kind: "claimed";
+      variants: FrozenVariant[];
+      content: FrozenContent;
+      quiet_hours: QuietHours | null;
+      messages: ClaimedMessage[];
+    }
+  /** The channel may send again at `until`: its rate is used up, or its recipients of a day are. */
+  | { kind: "limited"; until: Instant; by: "rate" | "recipients" }
   /** Nothing in the window can be claimed: all done, somebody else's, or the campaign may not send (more) now. */
   | { kind: "nothing" };
 
@@ -157,6 +159,8 @@ export interface Admission {
   opted_out: string[];
   /** Have had as many messages of late as the campaign's cap allows. */
   capped: string[];
+  /** Their number had a message over this channel so shortly before that the next one must wait until `until`. */
+  too_soon: { _id: string; until: Instant }[];
 }
 
 /** Which messages of a campaign; null takes all. */
@@ -180,8 +184,8 @@ export type NamedMessage = Message & { name: string | null };
 
 export interface MessageStore {
   /**
-   * Claims at most `max` pending messages of a running campaign's window, no more than the channel may send now: each
-   * PENDING -> CLAIMED for one worker, whose lease ends after `leaseMs`.
+   * Claims at most `max` pending messages of a running campaign's window, no more than the channel's rate and its recipients of a
+   * day have room for now: each PENDING -> CLAIMED for one worker, whose lease ends after `leaseMs`.
    */
   claim(request: {
     campaign_id: string;
@@ -190,20 +194,20 @@ export interface MessageStore {
     up_to: string;
     worker: string;
     max: number;
-    rate: RateLimit | null;
+    limits: SendingLimits;
     leaseMs: number;
     now: Instant;
   }): Promise<Claim>;
   /**
    * CLAIMED -> SENDING with the text that goes out, for those that are still the worker's, whose campaign still runs and has not
-   * expired, whose lead has not opted out nor had its share of messages, and for which the channel's rate has room; counts them
-   * against the rate. What is not admitted stays as it is.
+   * expired, whose lead has not opted out nor had its share of messages, and for which the channel's limits have room; counts them
+   * against the limits. What is not admitted stays as it is.
    */
   admit(request: {
     channel_id: string;
     worker: string;
-    messages: readonly { _id: string; attempt: number; text: string }[];
-    rate: RateLimit | null;
+    messages: readonly { _id: string; attempt: number; phone: string; text: string }[];
+    limits: SendingLimits;
     now: Instant;
   }): Promise<Admission>;
   read(id: string): Promise<Message | null>;
@@ -247,21 +251,26 @@ export interface InboundStore {
   reactions(campaignId: string): Promise<VariantReactions[]>;
 }
 
-/** Texts that somebody sends to look at them; what is counted elsewhere knows nothing of them, save the channel's rate. */
-export interface TestMessageStore {
+/**
+ * Messages to one person each: tests of a campaign's texts, and replies. What is counted elsewhere knows nothing of them, save the
+ * channel's limits, of which they use the rate, and note the recipient.
+ */
+export interface DirectMessageStore {
   /**
-   * PENDING -> SENDING for one worker whose lease ends after `leaseMs`, counted against the channel's rate. Whose number belongs to
-   * somebody who has opted out becomes SKIPPED.
+   * PENDING -> SENDING for one worker whose lease ends after `leaseMs`, counted against the channel's limits. A test whose number
+   * belongs to somebody who has opted out becomes SKIPPED; a reply answers what they wrote, and goes.
    */
-  claim(request: { _id: string; worker: string; rate: RateLimit | null; leaseMs: number; now: Instant }): Promise<TestClaim>;
+  claim(request: { _id: string; worker: string; limits: SendingLimits; leaseMs: number; now: Instant }): Promise<DirectClaim>;
   /** Writes down what came of it, as `afterOutcome` says; a try that did not count is PENDING again. */
   record(request: { _id: string; worker: string; outcome: SendOutcome; now: Instant }): Promise<void>;
   /** Newest first. */
-  ofCampaign(campaignId: string, request: PageRequest): Promise<Page<TestMessage>>;
+  ofCampaign(campaignId: string, request: PageRequest): Promise<Page<DirectMessage>>;
+  /** The replies to one lead, newest first, at most `limit`. */
+  ofLead(leadId: string, limit: number): Promise<DirectMessage[]>;
 }
 
-export type TestClaim =
-  | { kind: "claimed"; test: TestMessage }
+export type DirectClaim =
+  | { kind: "claimed"; message: DirectMessage }
   /** The channel may send again at `until`. */
   | { kind: "limited"; until: Instant }
   /** It is not there to be sent, any more or at all. */
@@ -351,8 +360,12 @@ export interface Store {
   campaigns: CampaignStore;
   preflights: PreflightStore;
   messages: MessageStore;
-  tests: TestMessageStore;
+  direct: DirectMessageStore;
   inbound: InboundStore;
+  channels: ChannelStore;
+  sessions: SessionStore;
+  contacts: ContactStore;
+  templates: TemplateStore;
   processes: ProcessStore;
   activity: ActivityStore;
   webhooks: WebhookStore;

@@ -1,50 +1,40 @@
 /** Owns the port to WhatsApp: sending, what comes back later, and the truth about the connection. */
+import type { Connection, ConnectionState, PairingMethod } from "../channel/connection.ts";
 import type { Instant } from "../instant.ts";
+import type { Wish } from "../lead/stop-words.ts";
+import type { Content } from "../message/content.ts";
 import type { ReceiptStatus } from "../message/message.ts";
 
-/** Where a session stands. Only `open` sends. */
-export type SessionState =
-  | "stopped"
-  | "connecting"
-  | "awaiting_scan"
-  | "syncing"
-  | "open"
-  | "reconnecting"
-  | "restricted"
-  | "replaced"
-  | "auth_invalid"
-  | "logged_out"
-  | "banned";
-
-export interface ProviderHealth {
-  state: SessionState;
-  /** Since when, and why in words where it is not `open`. */
-  since: Instant;
-  reason: string | null;
+export interface ProviderHealth extends Connection {
   /** What the account was warned of, in words, such as a low quality rating; null where nothing. */
   warning: string | null;
+  /** True where another process has the session, and this one would take it over. */
+  standsBy: boolean;
   deviceId: string;
   userName: string;
+  /** How many different people the account may write to in any 24 hours; null: as many as one likes, or nobody knows. */
+  recipientsPerDay: number | null;
 }
 
-export interface OutgoingText {
+export interface OutgoingMessage extends Content {
   /** The message's own identifier: comes back in every receipt. */
   messageId: string;
   /** E.164. */
   to: string;
-  text: string;
 }
 
 /**
  * What the provider answered:
- * `accepted`; `retryable`: surely not sent, try again, for this recipient or for the whole account; `permanent`: never will be;
- * `session`: the connection must be mended first; `unknown`: the request left and no answer came.
+ * `accepted`; `retryable`: surely not sent, try again, for this recipient or for the whole account; `deferred`: surely not sent, and
+ * to this recipient not for `afterMs`; `permanent`: never will be, to this recipient (who, with a `wish` to stop, wants no more)
+ * or for anybody of this campaign; `session`: the connection must be mended first; `unknown`: the request left and no answer came.
  */
 export type SendAnswer =
   | { kind: "accepted"; providerId: string }
   | { kind: "retryable"; scope: "recipient" | "account"; code: string; reason: string; retryAfterMs: number | null }
-  | { kind: "permanent"; scope: "recipient" | "campaign"; code: string; reason: string }
-  | { kind: "session"; state: SessionState; reason: string }
+  | { kind: "deferred"; code: string; reason: string; afterMs: number }
+  | { kind: "permanent"; scope: "recipient" | "campaign"; code: string; reason: string; wish: Wish | null }
+  | { kind: "session"; state: ConnectionState; reason: string }
   | { kind: "unknown"; reason: string };
 
 export interface Receipt {
@@ -59,13 +49,20 @@ export interface Receipt {
 export interface InboundText {
   /** Its identifier at WhatsApp: the same whenever it is handed over. */
   providerId: string;
-  /** E.164. */
-  from: string;
+  /** E.164; null where WhatsApp tells only `userId`. */
+  from: string | null;
+  /** WhatsApp's own name for the sender towards this business; null where it tells none. */
+  userId: string | null;
   /** What the sender calls themself, where WhatsApp tells. */
   name: string | null;
   text: string;
+  /** What the sender asked for by WhatsApp's own controls; null: only the text says. */
+  wish: Wish | null;
   at: Instant;
 }
+
+/** Whether a provider did what a person asked for; `reason` says in words why not. */
+export type OrderAnswer = { kind: "done" } | { kind: "refused"; reason: string };
 
 export interface WhatsAppProvider {
   /** Connects, and goes on delivering receipts of messages that were sent before a restart. */
@@ -73,10 +70,14 @@ export interface WhatsAppProvider {
   /** Ends the connection; sends under way are answered first. */
   stop(): Promise<void>;
   health(): ProviderHealth;
-  /** Which of these numbers have WhatsApp. */
-  checkNumbers(phones: readonly string[]): Promise<{ phone: string; registered: boolean }[]>;
-  /** Sends one text. Never rejects for what a provider can answer; a rejection means that the outcome is unknown. */
-  send(message: OutgoingText): Promise<SendAnswer>;
+  /** Links it to a phone anew, by the number `phone` (E.164) where it goes by `code`; what there is to scan or type stands in `health`. */
+  pair(request: { method: PairingMethod; phone: string | null }): Promise<OrderAnswer>;
+  /** Unlinks it, and forgets the session. */
+  logOut(): Promise<OrderAnswer>;
+  /** Which of these numbers have WhatsApp, in the order asked; null where WhatsApp tells that to nobody. */
+  checkNumbers(phones: readonly string[]): Promise<{ phone: string; registered: boolean | null }[]>;
+  /** Sends one message. Never rejects for what a provider can answer; a rejection means that the outcome is unknown. */
+  send(message: OutgoingMessage): Promise<SendAnswer>;
   /**
    * Hands receipts over in batches, at least once, in any order: a batch whose listener rejects comes again. The returned
    * function ends it.

@@ -23,12 +23,12 @@ export function guardBrowsers(app: Pick<FastifyInstance, "addHook">): void {
 }
 
 /**
- * Answers only calls to this machine's own names. Without an API key a page could otherwise give its own name this machine's
+ * Answers only calls to this machine's own names, save for public routes, which are meant for everybody. Without an API key a page could otherwise give its own name this machine's
  * address and read everything as if the page had come from here; and a proxy that others can reach would need no key at all.
  */
 export function answerOnlyOwnNames(app: Pick<FastifyInstance, "addHook">): void {
   app.addHook("onRequest", async (request) => {
-    if (isLoopback(request.hostname.replace(/^\[(.*)\]$/, "$1"))) return;
+    if (request.routeOptions.config.public === true || isLoopback(request.hostname.replace(/^\[(.*)\]$/, "$1"))) return;
     throw new Refusal({
       status: 403,
       code: "UNKNOWN_HOST",

@@ -314,6 +314,11 @@ describe("without an API key", () => {
     expect([answer.statusCode, answer.json().error.code]).toEqual([403, "UNKNOWN_HOST"]);
   });
 
+  test("a public route is answered by any name", async () => {
+    const { app } = serverWith();
+    expect((await app.inject({ url: "/health", headers: { host: "crm.example.com" } })).statusCode).toBe(200);
+  });
+
   test("with one, any name is", async () => {
     const { app } = serverWith({ apiKey: "a key of some length" });
     const headers = { host: "crm.example.com", "x-api-key": "a key of some length" };

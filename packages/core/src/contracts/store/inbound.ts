@@ -1,38 +1,28 @@
 /** Owns the contract of the step `hear`: inbound texts, whom they opt out and in, and which message they answer. */
 import { describe, expect, test } from "vitest";
 import { type Campaign } from "../../campaign/campaign.ts";
-import { type InboundEvent } from "../../event/topics.ts";
 import { type Consent, type LeadInput } from "../../lead/lead.ts";
 import { ANSWER_EARLY_MS, ANSWER_WINDOW_MS } from "../../message/inbound.ts";
 import { messageId } from "../../message/message.ts";
 import { type Store } from "../../ports/store.ts";
 import { importLeads, NOW } from "../samples.ts";
-import { admit, claimed, expandAll, expectLedgerToClose, HOUR_MS, record, running, SENT, sending, steer } from "./world.ts";
+import {
+  ANA,
+  admit,
+  claimed,
+  expandAll,
+  expectLedgerToClose,
+  HOUR_MS,
+  hear,
+  inbound,
+  record,
+  running,
+  SENT,
+  sending,
+  steer,
+} from "./world.ts";
 
-/** The number of `Lead 0` in the samples. */
-const ANA = "+14155550000";
 const LATER = NOW + HOUR_MS;
-
-let texts = 0;
-function inbound(text: string, fields: Partial<InboundEvent> = {}): InboundEvent {
-  texts += 1;
-  return {
-    version: 1,
-    provider_id: `in-${texts}`,
-    channel_id: "default",
-    from: ANA,
-    name: null,
-    text,
-    at: NOW + 1_000,
-    ...fields,
-  };
-}
-
-async function hear(store: Store, events: readonly InboundEvent[], now = LATER) {
-  const { results, raised } = await store.carryOut([{ step: "hear", input: { texts: events, now } }]);
-  expect(raised).toEqual([]);
-  return results[0];
-}
 
 async function addLead(store: Store, fields: LeadInput): Promise<string> {
   return (await store.leads.add(fields, NOW)).lead._id;
@@ -143,6 +133,14 @@ function describeConsentByText(store: () => Store): void {
       const id = await addLead(store(), { phones: [ANA] });
       await hear(store(), [inbound("Please don't stop")]);
       expect(await consentOf(store(), id)).toMatchObject({ state: "unknown" });
+    });
+
+    test("by WhatsApp's own controls counts before what the text says", async () => {
+      const id = await addLead(store(), { phones: [ANA] });
+      expect(await hear(store(), [inbound("Not interested", { wish: "stop" })])).toEqual({ heard: 1, opted_out: 1 });
+      expect(await store().inbound.ofLead(id, 1)).toMatchObject([{ wish: "stop", text: "Not interested" }]);
+      await hear(store(), [inbound("STOP", { wish: "start", at: NOW + 2_000 })]);
+      expect(await consentOf(store(), id)).toMatchObject({ state: "opted_in" });
     });
 
     test("leaves everything else of a lead as it is", async () => {

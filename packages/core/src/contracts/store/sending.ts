@@ -1,8 +1,12 @@
 /** Owns the contract of claim, admit, record and recover: that a message goes out once. */
 import { expect, test } from "vitest";
+import type { FrozenContent, FrozenRun } from "../../campaign/campaign.ts";
+import { NO_CONTENT } from "../../campaign/earlier-versions.ts";
+import { type CampaignOptions, NO_OPTIONS } from "../../campaign/options.ts";
+import { noAdmission } from "../../message/admission.ts";
 import { messageId } from "../../message/message.ts";
 import { type Store } from "../../ports/store.ts";
-import { draft, NOW } from "../samples.ts";
+import { draft, importLeads, leadInputs, NOW, startOf } from "../samples.ts";
 import {
   admit,
   claimed,
@@ -19,6 +23,8 @@ import {
   THREE_A_MINUTE,
 } from "./world.ts";
 
+const RATE = { messages: 3, windowMs: 60_000 };
+
 export function describeSending(store: () => Store): void {
   test("a message is claimed by one worker, with the lead and the texts that there are", async () => {
     const campaign = await running(store(), 3);
@@ -32,6 +38,31 @@ export function describeSending(store: () => Store): void {
     expect((await claimed(store(), campaign, { worker: "w2" })).map(({ lead }) => lead?.name)).toEqual(["Lead 2"]);
     expect(await claimFrom(store(), campaign, { worker: "w3" })).toEqual({ kind: "nothing" });
     await expectLedgerToClose(store(), campaign);
+  });
+
+  test("a claim says what else goes out, and nothing more than the text for a campaign that was frozen before that could be", async () => {
+    await importLeads(store(), leadInputs(1));
+    const media = { kind: "image", link: "https://example.com/a.png", filename: null } as const;
+    const full: FrozenContent = { media, buttons: ["Yes", "No"], template: null };
+    const { content: _, ...before } = startOf(draft()).input.frozen;
+    const contents: FrozenContent[] = [];
+    for (const frozen of [{ ...before, content: full }, before as FrozenRun]) {
+      const campaign = draft();
+      await store().campaigns.create(campaign);
+      const start = startOf(campaign);
+      await store().carryOut([{ ...start, input: { ...start.input, frozen } }]);
+      await expandAll(store(), campaign);
+      const claim = await claimFrom(store(), campaign);
+      if (claim.kind === "claimed") contents.push(claim.content);
+    }
+    expect(contents).toEqual([full, NO_CONTENT]);
+  });
+
+  test("a campaign that was stored before an option could be set has it not set", async () => {
+    const { buttons: _, ...options } = NO_OPTIONS;
+    const campaign = draft({ options: options as CampaignOptions });
+    await store().campaigns.create(campaign);
+    expect(await store().campaigns.read(campaign._id)).toEqual({ ...campaign, options: NO_OPTIONS });
   });
 
   test("workers that claim at the same moment never get the same message", async () => {
@@ -70,7 +101,7 @@ export function describeSending(store: () => Store): void {
     const [first, second] = messages;
     if (first === undefined || second === undefined) throw new Error("Two were expected");
     await store().leads.change(first.lead_id, { consent: { state: "opted_out", source: "STOP", at: NOW } }, NOW);
-    expect(await admit(store(), messages)).toEqual({ admitted: [second._id], opted_out: [first._id], capped: [] });
+    expect(await admit(store(), messages)).toEqual({ ...noAdmission(), admitted: [second._id], opted_out: [first._id] });
     await record(store(), first, { kind: "skipped", reason: "opted_out", detail: "Does not want messages" });
     expect(await store().messages.read(first._id)).toMatchObject({ status: "SKIPPED", code: "opted_out", text: null });
     await expectLedgerToClose(store(), campaign);
@@ -79,17 +110,18 @@ export function describeSending(store: () => Store): void {
   test("a channel never admits more than its rate in any window, whoever asks", async () => {
     const campaign = await running(store(), 10);
     await expandAll(store(), campaign);
-    const first = await claimed(store(), campaign, { rate: THREE_A_MINUTE });
+    const first = await claimed(store(), campaign, { limits: THREE_A_MINUTE });
     expect(first).toHaveLength(3);
     const more = await claimed(store(), campaign, { worker: "w2", max: 3 });
-    expect((await admit(store(), first, { rate: THREE_A_MINUTE })).admitted).toHaveLength(3);
-    expect((await admit(store(), more, { worker: "w2", rate: THREE_A_MINUTE })).admitted).toEqual([]);
-    expect(await store().messages.rateUse("default", THREE_A_MINUTE, NOW)).toEqual({ used: 3, resetAt: NOW + 60_000 });
-    expect(await claimFrom(store(), campaign, { rate: THREE_A_MINUTE, now: NOW + 59_999 })).toEqual({
+    expect((await admit(store(), first, { limits: THREE_A_MINUTE })).admitted).toHaveLength(3);
+    expect((await admit(store(), more, { worker: "w2", limits: THREE_A_MINUTE })).admitted).toEqual([]);
+    expect(await store().messages.rateUse("default", RATE, NOW)).toEqual({ used: 3, resetAt: NOW + 60_000 });
+    expect(await claimFrom(store(), campaign, { limits: THREE_A_MINUTE, now: NOW + 59_999 })).toEqual({
       kind: "limited",
       until: NOW + 60_000,
+      by: "rate",
     });
-    expect(await claimed(store(), campaign, { rate: THREE_A_MINUTE, now: NOW + 60_000 })).toHaveLength(3);
+    expect(await claimed(store(), campaign, { limits: THREE_A_MINUTE, now: NOW + 60_000 })).toHaveLength(3);
   });
 
   test("what was sent is recorded with its time and raised as a status", async () => {
@@ -208,6 +240,14 @@ export function describeSending(store: () => Store): void {
     expect(await store().messages.nextDue(campaign._id)).toBeNull();
     expect((await store().carryOut([recoverAt(until)])).results).toMatchObject([{ due: 0 }]);
     await expectLedgerToClose(store(), campaign);
+  });
+
+  test("looks that nobody could carry out yet are raised again, as they were", async () => {
+    const campaign = await running(store(), 4);
+    const windows = (await expandAll(store(), campaign, 2)).map(({ value }) => value);
+    const { results, raised } = await store().carryOut([{ step: "requeue", input: { windows } }]);
+    expect(results).toEqual([{ requeued: 2 }]);
+    expect(raised).toEqual(windows.map((value) => ({ topic: "campaign.messages", key: "default", value })));
   });
 
   test("what waits on a channel is counted", async () => {

@@ -2,16 +2,18 @@
 import { expect } from "vitest";
 import { differencesOf } from "../../campaign/audit.ts";
 import { type Campaign, ledgerOf } from "../../campaign/campaign.ts";
-import { type StatusEvent, type TopicEvent } from "../../event/topics.ts";
+import { NO_LIMITS, type SendingLimits } from "../../channel/limits.ts";
+import type { WhatsAppTemplate } from "../../channel/template.ts";
+import { type InboundEvent, type StatusEvent, type TopicEvent } from "../../event/topics.ts";
 import { MESSAGE_STATUSES, type Message } from "../../message/message.ts";
 import { type SendOutcome } from "../../message/outcome.ts";
-import { type ClaimedMessage, type RateLimit, type Store } from "../../ports/store.ts";
+import { type ClaimedMessage, type Store } from "../../ports/store.ts";
 import { draft, importLeads, leadInputs, NOW, startOf } from "../samples.ts";
 
 const ALL = { after: null, up_to: "g" };
 export const LEASE_MS = 60_000;
 export const HOUR_MS = 3_600_000;
-export const THREE_A_MINUTE: RateLimit = { messages: 3, windowMs: 60_000 };
+export const THREE_A_MINUTE: SendingLimits = { ...NO_LIMITS, rate: { messages: 3, windowMs: 60_000 } };
 
 export async function running(store: Store, leads: number): Promise<Campaign> {
   if (leads > 0) await importLeads(store, leadInputs(leads));
@@ -68,14 +70,16 @@ export function steer(store: Store, campaign: Campaign, command: "pause" | "resu
 interface ClaimOptions {
   worker?: string;
   max?: number;
-  rate?: RateLimit | null;
+  limits?: SendingLimits;
   now?: number;
+  /** Over which channel it is asked to be admitted. */
+  channel?: string;
 }
 
 export function claimFrom(
   store: Store,
   campaign: Campaign,
-  { worker = "w1", max = 100, rate = null, now = NOW }: ClaimOptions = {},
+  { worker = "w1", max = 100, limits = NO_LIMITS, now = NOW }: ClaimOptions = {},
 ) {
   return store.messages.claim({
     ...ALL,
@@ -83,7 +87,7 @@ export function claimFrom(
     channel_id: "default",
     worker,
     max,
-    rate,
+    limits,
     leaseMs: LEASE_MS,
     now,
   });
@@ -97,13 +101,13 @@ export async function claimed(store: Store, campaign: Campaign, options: ClaimOp
 export function admit(
   store: Store,
   messages: readonly ClaimedMessage[],
-  { worker = "w1", rate = null, now = NOW }: ClaimOptions = {},
+  { worker = "w1", limits = NO_LIMITS, now = NOW, channel = "default" }: ClaimOptions = {},
 ) {
   return store.messages.admit({
-    channel_id: "default",
+    channel_id: channel,
     worker,
-    messages: messages.map(({ _id, attempt }) => ({ _id, attempt, text: `Hi ${_id}` })),
-    rate,
+    messages: messages.map(({ _id, attempt, phone }) => ({ _id, attempt, phone: phone ?? "", text: `Hi ${_id}` })),
+    limits,
     now,
   });
 }
@@ -144,4 +148,44 @@ export function receipt(message: { _id: string }, status: "SENT" | "FAILED" | "D
 
 export function fold(store: Store, receipts: readonly StatusEvent[], now = NOW, campaigns: readonly string[] = []) {
   return store.carryOut([{ step: "fold", input: { receipts, campaigns, now, receiptWindowMs: HOUR_MS } }]);
+}
+
+/** The number of `Lead 0` in the samples. */
+export const ANA = "+14155550000";
+
+let texts = 0;
+export function inbound(text: string, fields: Partial<InboundEvent> = {}): InboundEvent {
+  texts += 1;
+  return {
+    version: 1,
+    provider_id: `in-${texts}`,
+    channel_id: "default",
+    from: ANA,
+    name: null,
+    text,
+    at: NOW + 1_000,
+    ...fields,
+  };
+}
+
+export async function hear(store: Store, events: readonly InboundEvent[], now = NOW + HOUR_MS) {
+  const { results, raised } = await store.carryOut([{ step: "hear", input: { texts: events, now } }]);
+  expect(raised).toEqual([]);
+  return results[0];
+}
+
+export function whatsAppTemplate(fields: Partial<WhatsAppTemplate> = {}): WhatsAppTemplate {
+  return {
+    channel_id: "shop",
+    name: "offer",
+    language: "en_US",
+    category: "MARKETING",
+    status: "APPROVED",
+    header: null,
+    body: "Hi {{1}}, {{2}} off!",
+    footer: null,
+    buttons: [],
+    synced_at: NOW,
+    ...fields,
+  };
 }
