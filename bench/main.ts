@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { busBenchmark } from "./bus.ts";
+import { cloudBenchmark } from "./cloud.ts";
 import { countsBenchmark } from "./counts.ts";
 import { benchEngines } from "./engines.ts";
 import { ENGINES_HEADING, enginesSection } from "./engines-page.ts";
@@ -25,6 +26,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   countsBenchmark,
   ledgerBenchmark,
   httpBenchmark,
+  cloudBenchmark,
 ];
 
 /** Needs Kafka and MongoDB, so it only runs when it is asked for, by itself. */

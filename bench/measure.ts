@@ -29,7 +29,7 @@ export interface Benchmark {
 
 export interface Finding {
   what: string;
-  unit: "ms" | "leads/s" | "rows/s" | "events/s" | "messages/s";
+  unit: "ms" | "leads/s" | "rows/s" | "events/s" | "messages/s" | "MB";
   figure: number;
   /** What the machine can do at most, measured in the same run. */
   limit: { what: string; value: number };

@@ -225,8 +225,11 @@ describe("the Kubernetes manifests", () => {
 
   test("set what the product reads, and are refused until the secrets are real", () => {
     expectOnlyKnownSettings({ ...settings, ...secrets });
-    expect(() => readConfig({ ...settings, ...secrets }, root)).toThrow(/^MONGODB_URL must be[^]*API_KEY must be/);
-    const real = { API_KEY: "0123456789abcdef", MONGODB_URL: "mongodb+srv://crm:secret@db.example.com/mini_crm" };
+    expect(() => readConfig({ ...settings, ...secrets }, root)).toThrow(
+      /^MONGODB_URL must be[^]*API_KEY must be[^]*SECRETS_KEY must be/,
+    );
+    const engine = { MONGODB_URL: "mongodb+srv://crm:secret@db.example.com/mini_crm" };
+    const real = { ...engine, API_KEY: "0123456789abcdef", SECRETS_KEY: "0123456789abcdef".repeat(4) };
     expect(readConfig({ ...settings, ...secrets, ...real }, root)).toMatchObject({ host: "0.0.0.0", dataDir: "/data" });
   });
 });

@@ -7,8 +7,10 @@ import { createSimulator, type Simulator } from "@mini-crm/adapters/whatsapp-sim
 import type { Campaign } from "@mini-crm/core/campaign/campaign";
 import type { SteeringCommand } from "@mini-crm/core/campaign/lifecycle";
 import { type CampaignOptions, NO_OPTIONS } from "@mini-crm/core/campaign/options";
-import { NO_LIMITS, type RateLimit } from "@mini-crm/core/channel/limits";
+import { type Channel, DEFAULT_CHANNEL_ID } from "@mini-crm/core/channel/channel";
+import { limitsOf, NO_LIMITS, type RateLimit, type SendingLimits } from "@mini-crm/core/channel/limits";
 import { draft, importLeads, leadInputs, startOf } from "@mini-crm/core/contracts/samples";
+import type { Instant } from "@mini-crm/core/instant";
 import type { LeadInput } from "@mini-crm/core/lead/lead";
 import type { EventBus } from "@mini-crm/core/ports/event-bus";
 import type { Store } from "@mini-crm/core/ports/store";
@@ -21,6 +23,7 @@ const TIMING = { ...DEFAULT_TIMING, receiptWindowMs: RECEIPT_WINDOW_MS };
 
 export interface WorldOptions {
   seed: number;
+  /** Of every simulated channel that has no limit of its own. */
   rate: RateLimit | null;
   behaviour?: Partial<SimulatorBehaviour>;
 }
@@ -39,6 +42,8 @@ export interface World {
   /** What a backend would commit with. */
   bus: EventBus;
   simulator: Simulator;
+  /** The simulated WhatsApp of another channel, whatever its kind. */
+  simulatorOf(channelId: string): Simulator;
   /** Starts workers of this name; with `onBus` on that bus, otherwise on one of their own, as another process has it. */
   work(worker: string, onBus?: EventBus): Promise<Workers>;
   /** Moves time on until `done`, at most `mostMs` of it; rejects where that was not enough. */
@@ -63,7 +68,16 @@ export function openWorld({ seed, rate, behaviour = {} }: WorldOptions): World {
   const database = databaseInMemory(clock);
   const store = sqliteStore(database);
   const bus = embeddedBus({ database, clock, owner: "simulated", ...ALONE });
-  const simulator = createSimulator({ file: ":memory:", clock, seed, behaviour });
+  const simulators = new Map<string, Simulator>();
+  const simulatorOf = (channelId: string): Simulator => {
+    const known = simulators.get(channelId) ?? createSimulator({ file: ":memory:", clock, seed, behaviour });
+    simulators.set(channelId, known);
+    return known;
+  };
+  const access = {
+    open: async ({ _id }: Channel) => simulatorOf(_id),
+    limitsOf: (channel: Channel, _health: unknown, now: Instant) => limitsIn(channel, rate, now),
+  };
   const buses = [bus];
   const working: Workers[] = [];
 
@@ -71,12 +85,13 @@ export function openWorld({ seed, rate, behaviour = {} }: WorldOptions): World {
     clock,
     store,
     bus,
-    simulator,
+    simulator: simulatorOf(DEFAULT_CHANNEL_ID),
+    simulatorOf,
     async work(worker, onBus) {
       const own = onBus ?? embeddedBus({ database, clock, owner: worker, ...AMONG_OTHERS });
       if (onBus === undefined) buses.push(own);
       const deps = { store, bus: own, clock, log: LOG, worker };
-      const workers = await startWorkers(deps, { open: async () => simulator, limitsOf: () => ({ ...NO_LIMITS, rate }) }, TIMING);
+      const workers = await startWorkers(deps, access, TIMING);
       working.push(workers);
       return workers;
     },
@@ -97,10 +112,17 @@ export function openWorld({ seed, rate, behaviour = {} }: WorldOptions): World {
       while (!closed) await clock.advance(1_000);
       await closing;
       for (const each of buses) await each.close();
-      simulator.close();
+      for (const simulator of simulators.values()) simulator.close();
       await database.close();
     },
   };
+}
+
+/** The simulator has whatever limit a test wants; of the other kinds, the product's own limits hold. */
+function limitsIn(channel: Channel, rate: RateLimit | null, now: Instant): SendingLimits {
+  const { settings, messages_per_minute } = channel;
+  if (settings.kind !== "simulator") return limitsOf(channel, { perMinute: 0, recipientsPerDay: null }, now);
+  return { ...NO_LIMITS, rate: messages_per_minute === null ? rate : { messages: messages_per_minute, windowMs: 61_000 } };
 }
 
 /** A started pipeline with a campaign that runs to `leads` recipients. */

@@ -19,8 +19,8 @@ afterEach(async () => {
   await remove();
 });
 
-async function refusedStart(env: Record<string, string>): Promise<string> {
-  const started = startEntry("cli/src/main.ts", ["start"], { DATA_DIR: folder, ...env });
+async function refusedStart(env: Record<string, string>, args: readonly string[] = []): Promise<string> {
+  const started = startEntry("cli/src/main.ts", ["start", ...args], { DATA_DIR: folder, ...env });
   expect(await started.exited).toBe(1);
   return started.output();
 }
@@ -35,6 +35,9 @@ describe("a start that cannot be", () => {
       `Port ${port} on 127.0.0.1 is taken by another program, perhaps by a Mini CRM that already runs: choose another with PORT.`,
     );
     expect(await refusedStart({ WORKERS_PORT: port })).toContain("choose another with WORKERS_PORT");
+    expect((await refusedStart({ TWIN_PORT: port }, ["--whatsapp", "twin"])).split("\n").at(-2)).toBe(
+      `Port ${port} on 127.0.0.1 is taken by another program, perhaps by a Mini CRM that already runs: choose another with TWIN_PORT.`,
+    );
     other.close();
   });
 

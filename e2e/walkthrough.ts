@@ -3,6 +3,7 @@
 import type { OwnEngines } from "@mini-crm/runtime/own-engines";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { call, type Layout, type System, startSystem, temporaryFolder } from "./system.ts";
+import { type OpenWhatsApp, simulated, type WalkedWhatsApp } from "./walked-whatsapp.ts";
 
 const ISO_TIME = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
 const ID = expect.stringMatching(/^[0-9a-f]{24}$/);
@@ -59,16 +60,21 @@ interface DeliveryAnswer {
   data: { deliveryLogs: { _id: string; text: string }[] };
 }
 
-/** Runs the walkthrough against a freshly started system, on engines of its own. */
-export function describeWalkthrough(layout: Layout, engines: OwnEngines): void {
+/** Runs the walkthrough against a freshly started system, on engines of its own, over a WhatsApp of its own. */
+export function describeWalkthrough(
+  layout: Layout,
+  engines: OwnEngines,
+  { over, open }: { over: string; open: OpenWhatsApp } = { over: "the simulator", open: simulated },
+): void {
   const { database, eventBus } = engines.names;
-  describe(`the walkthrough in ${layout}, on ${database} and ${eventBus}`, () => {
-    walk(layout, engines);
+  describe(`the walkthrough in ${layout}, on ${database} and ${eventBus}, over ${over}`, () => {
+    walk(layout, engines, open);
   });
 }
 
-function walk(layout: Layout, engines: OwnEngines): void {
+function walk(layout: Layout, engines: OwnEngines, open: OpenWhatsApp): void {
   let system: System;
+  let whatsApp: WalkedWhatsApp;
   let removeFolder: () => Promise<void>;
   let api: string;
   let segmentId = "";
@@ -77,11 +83,15 @@ function walk(layout: Layout, engines: OwnEngines): void {
   beforeAll(async () => {
     const { folder, remove } = await temporaryFolder();
     removeFolder = remove;
-    system = await startSystem(layout, { DATA_DIR: folder, ...engines.settings });
+    const settings = { DATA_DIR: folder, ...engines.settings };
+    whatsApp = await open(settings);
+    system = await startSystem(layout, { ...settings, ...whatsApp.settings });
     api = `${system.backendUrl}/api/v1`;
+    await whatsApp.connect(system);
   });
   afterAll(async () => {
     const codes = await system.stop();
+    await whatsApp.close();
     await removeFolder();
     await engines.remove();
     expect(
@@ -147,6 +157,10 @@ function walk(layout: Layout, engines: OwnEngines): void {
       visits: 8,
       created_at: ISO_TIME,
     });
+    await whatsApp.haveThemWrite(
+      system,
+      LEADS.flatMap(({ phones }) => phones),
+    );
   });
 
   test("3: segments are created and previewed", async () => {
@@ -222,8 +236,8 @@ function walk(layout: Layout, engines: OwnEngines): void {
     });
     expect((await call("GET", `${system.workersUrl}/whatsapp`)).body).toMatchObject({
       connected: true,
-      whatsapp: { status: "connected", deviceId: expect.stringMatching(/^3EB0[0-9A-F]+$/), userName: "Mini CRM System" },
-      rateLimitInfo: { messagesPerMinute: 30, currentCount: 3, resetTime: ISO_TIME, rateLimitActive: false },
+      whatsapp: { status: "connected", ...whatsApp.shown },
+      rateLimitInfo: { messagesPerMinute: whatsApp.messagesPerMinute, currentCount: 3, resetTime: ISO_TIME, rateLimitActive: false },
       timestamp: ISO_TIME,
     });
   });
@@ -299,11 +313,8 @@ function walk(layout: Layout, engines: OwnEngines): void {
       body.data.deliveryLogs.map(({ _id }) => call<{ data: { text: string } }>("GET", `${api}/messages/${_id}`)),
     );
     expect(messages.map((message) => message.body.data.text)).toEqual(wanted);
-    const { body: outbox } = await call<{ data: { messages: { text: string }[]; sent_more_than_once: number } }>(
-      "GET",
-      `${system.workersUrl}/simulator/outbox`,
-    );
-    expect(outbox.data.messages.map(({ text }) => text).toSorted()).toEqual(wanted.toSorted());
-    expect(outbox.data.sent_more_than_once).toBe(0);
+    const { departed, sentMoreThanOnce } = await whatsApp.outbox(system);
+    expect(departed.map(({ text }) => text).toSorted()).toEqual(wanted.toSorted());
+    expect(sentMoreThanOnce).toBe(0);
   });
 }

@@ -1,4 +1,5 @@
 /** Owns what a webhook of Meta needs to know of its channel, kept for some seconds: Meta calls once or more for every message. */
+import { AppError } from "@mini-crm/core/app-error";
 import type { CloudSecrets, CloudSettings } from "@mini-crm/core/channel/channel";
 import type { Instant } from "@mini-crm/core/instant";
 import { openCloudSecrets } from "@mini-crm/runtime/vault";
@@ -9,7 +10,7 @@ export interface CloudChannel {
   secrets: CloudSecrets;
 }
 
-/** A change of a channel holds for its webhooks after this time at the latest. */
+/** A change of a channel holds for its webhooks after this time at the latest, once the store can be reached. */
 const KEPT_MS = 3_000;
 
 /** Returns how to find the Cloud API channel `id`, null where there is none: the many calls of one moment read it once. */
@@ -38,7 +39,10 @@ export function cloudChannels({
       return channel;
     } catch (error) {
       kept.delete(id);
-      throw error;
+      if (known === undefined || !(error instanceof AppError && error.retryable)) throw error;
+      // What Meta tells meanwhile is signed as before, and can be kept without the store.
+      kept.set(id, { until: clock.now() + KEPT_MS, channel: known.channel });
+      return known.channel;
     }
   };
 }

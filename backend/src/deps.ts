@@ -7,7 +7,9 @@ import type { Store } from "@mini-crm/core/ports/store";
 import type { Vault } from "@mini-crm/core/ports/vault";
 import type { WebhookTransport } from "@mini-crm/core/ports/webhook-transport";
 import type { Rule } from "@mini-crm/core/segment/rule";
+import type { Inbox } from "@mini-crm/runtime/webhook-inbox";
 import type { FastifyBaseLogger } from "fastify";
+import type { WebhookNews } from "./webhook-news.ts";
 
 export interface BackendDeps {
   store: Store;
@@ -22,6 +24,8 @@ export interface BackendDeps {
   ruleAsMongoQuery: (rule: Rule, now: Instant) => unknown;
   /** Knows which addresses webhooks may not have. */
   webhookTransport: Pick<WebhookTransport, "refusalOf">;
+  /** What Meta's webhooks tell, until it is worked through. */
+  webhookInbox: Inbox<WebhookNews>;
   /** The channel that a new campaign sends through. */
   defaultChannelId: string;
   /** The most messages in any minute of a channel that says nothing else; 0 for no limit. */

@@ -6,13 +6,16 @@ import { listen } from "@mini-crm/runtime/http/listen";
 import { openIntake } from "@mini-crm/runtime/intake";
 import type { Closable, ProcessContext } from "@mini-crm/runtime/run-process";
 import { openVault } from "@mini-crm/runtime/vault";
+import { openWebhookInbox } from "@mini-crm/runtime/webhook-inbox";
 import { buildBackend } from "./build-server.ts";
+import type { WebhookNews } from "./webhook-news.ts";
 
 const VERSION = "1.0.0";
 
 export async function serveBackend({ config, log, engines }: ProcessContext): Promise<Closable & { url: string }> {
   const { store, bus, clock, names } = engines;
   const intake = openIntake();
+  const webhookInbox = openWebhookInbox<WebhookNews>(config, engines);
   const app = await buildBackend({
     store,
     bus,
@@ -22,6 +25,7 @@ export async function serveBackend({ config, log, engines }: ProcessContext): Pr
     readLeads: intake.readLeads,
     ruleAsMongoQuery,
     webhookTransport: openWebhookTransport(config),
+    webhookInbox,
     defaultChannelId: DEFAULT_CHANNEL_ID,
     messagesPerMinute: config.messagesPerMinute,
     publicUrl: config.publicUrl,
@@ -33,6 +37,7 @@ export async function serveBackend({ config, log, engines }: ProcessContext): Pr
   });
   const close = async (): Promise<void> => {
     await app.close();
+    await webhookInbox.close();
     await intake.close();
   };
   try {

@@ -7,10 +7,12 @@ import { openEngines, openWebhookTransport, ruleAsMongoQuery } from "@mini-crm/r
 import type { HttpServer } from "@mini-crm/runtime/http/http-server";
 import { openIntake } from "@mini-crm/runtime/intake";
 import { openVault } from "@mini-crm/runtime/vault";
+import { openWebhookInbox } from "@mini-crm/runtime/webhook-inbox";
 import { pino } from "pino";
 import Schema from "typebox/schema";
 import { buildBackend } from "./build-server.ts";
 import type { BackendDeps } from "./deps.ts";
+import type { WebhookNews } from "./webhook-news.ts";
 
 type Method = "GET" | "POST" | "PATCH" | "DELETE" | "PUT" | "HEAD";
 export type TestBackend = Awaited<ReturnType<typeof openBackend>>;
@@ -22,6 +24,7 @@ export async function openBackend(changes: Partial<BackendDeps> = {}) {
   const engines = await openEngines({ dataDir });
   const intake = openIntake();
   const vault = openVault({ secretsKey: null, dataDir });
+  const webhookInbox = openWebhookInbox<WebhookNews>({ dataDir }, engines);
   const log: string[] = [];
   const app = await buildBackend({
     store: engines.store,
@@ -32,6 +35,7 @@ export async function openBackend(changes: Partial<BackendDeps> = {}) {
     readLeads: intake.readLeads,
     ruleAsMongoQuery,
     webhookTransport: openWebhookTransport({ webhooksToPrivateAddresses: false }),
+    webhookInbox,
     defaultChannelId: "default",
     messagesPerMinute: 30,
     publicUrl: null,
@@ -52,6 +56,7 @@ export async function openBackend(changes: Partial<BackendDeps> = {}) {
     bus: engines.bus,
     clock: engines.clock,
     vault,
+    webhookInbox,
     /** Sends `body` as JSON (a text as it is), and throws where the answer is not what its route's schema says. */
     async call(method: Method, url: string, body?: unknown) {
       const payload = body === undefined || typeof body === "string" ? body : JSON.stringify(body);
@@ -63,6 +68,7 @@ export async function openBackend(changes: Partial<BackendDeps> = {}) {
     },
     async close(): Promise<void> {
       await app.close();
+      await webhookInbox.close();
       await intake.close();
       await engines.close();
       await rm(dataDir, { recursive: true });

@@ -49,8 +49,9 @@ export async function postNews(
   return { status: answer.statusCode, body: answer.json() };
 }
 
-/** Carries out what has been published to `message.inbound` and `message.statuses`, as the workers would. */
-export async function workThrough({ bus, clock }: TestBackend): Promise<void> {
+/** Works through what was told, and carries out what that publishes to `message.inbound` and `message.statuses`, as the workers would. */
+export async function workThrough({ bus, clock, webhookInbox }: TestBackend): Promise<void> {
+  while ((await webhookInbox.waiting()) > 0) await clock.sleep(10);
   const inbound = bus.consume({
     topic: "message.inbound",
     group: "inbound-listener",

@@ -3,9 +3,9 @@ import { defaultChannel } from "@mini-crm/core/channel/channel";
 import { NO_LIMITS } from "@mini-crm/core/channel/limits";
 import { virtualClock } from "@mini-crm/core/ports/virtual-clock";
 import type { ProviderHealth } from "@mini-crm/core/ports/whatsapp-provider";
-import { unopenedProvider } from "@mini-crm/runtime/unopened-provider";
 import { expect, test } from "vitest";
 import { channelSignOf } from "./channel-sign.ts";
+import { unopenedProvider } from "./unopened-provider.ts";
 
 const RATE = { messages: 30, windowMs: 61_000 };
 

@@ -10,6 +10,8 @@ import { createLog } from "@mini-crm/runtime/log";
 import { openSimulator } from "@mini-crm/runtime/providers";
 import { expect, test } from "vitest";
 import { watchChannels } from "./channel-watch.ts";
+import { openTestEngines } from "./test-engines.ts";
+import { unopenedProvider } from "./unopened-provider.ts";
 
 test("a channel that connects, fails, recovers and stops is told each time, once", async () => {
   const dataDir = await mkdtemp(join(tmpdir(), "mini-crm-channel-"));
@@ -56,4 +58,49 @@ test("a channel that connects, fails, recovers and stops is told each time, once
   provider.close();
   await close();
   await rm(dataDir, { recursive: true });
+});
+
+test("what only happened while another process had the session is told when this one has it again", async () => {
+  const engines = await openTestEngines();
+  const { store, clock } = engines.deps;
+  const simulated = engines.simulator("default");
+  const health = { standsBy: false };
+  const provider = { ...simulated, health: () => ({ ...simulated.health(), ...health }) };
+  const sender = { channel: () => defaultChannel(0), provider, breaker: createBreaker(clock), limits: () => NO_LIMITS };
+  await simulated.start();
+  const watch = watchChannels(engines.deps, { all: () => [sender] });
+  const told = async () => (await store.activity.after(0, 100)).map(({ kind, data }) => ({ kind, ...data }));
+
+  await clock.advance(2_000);
+  expect(await told()).toMatchObject([{ state: "open" }]);
+  health.standsBy = true;
+  await clock.advance(2_000);
+  expect(await told()).toMatchObject([{ state: "open" }]);
+  health.standsBy = false;
+  await clock.advance(2_000);
+  expect(await told()).toMatchObject([{ state: "open" }, { state: "open" }]);
+  await watch.close();
+  await engines.close();
+});
+
+test("what there is to scan is told once, and of a channel made anew everything again", async () => {
+  const engines = await openTestEngines();
+  const { store, clock } = engines.deps;
+  const pairing = { method: "qr" as const, value: "2@abc", expiresAt: clock.now() + 60_000 };
+  const unlinked = unopenedProvider("", clock);
+  const provider = { ...unlinked, health: () => ({ ...unlinked.health(), state: "awaiting_scan" as const, pairing }) };
+  const shop = { channel: () => defaultChannel(0), provider, breaker: createBreaker(clock), limits: () => NO_LIMITS };
+  let all = [shop];
+  const watch = watchChannels(engines.deps, { all: () => all });
+  const told = async () => (await store.activity.after(0, 100)).map(({ kind }) => kind);
+
+  await clock.advance(5_000);
+  expect(await told()).toEqual(["channel.state", "channel.pairing"]);
+  all = [];
+  await clock.advance(1_000);
+  all = [{ ...shop }];
+  await clock.advance(1_000);
+  expect(await told()).toEqual(["channel.state", "channel.pairing", "channel.state", "channel.pairing"]);
+  await watch.close();
+  await engines.close();
 });

@@ -1,6 +1,6 @@
 /** Owns the watch over this process's channels: what connects, breaks, comes back or needs a person is noted, and logged. */
 import { abilitiesOf } from "@mini-crm/core/channel/channel";
-import { adviceOn, needsPerson } from "@mini-crm/core/channel/connection";
+import { adviceOn, type ConnectionState, needsPerson } from "@mini-crm/core/channel/connection";
 import type { Closable } from "@mini-crm/runtime/run-process";
 import { channelSignOf } from "./channel-sign.ts";
 import type { PipelineDeps } from "./deps.ts";
@@ -18,17 +18,18 @@ export function watchChannels(
 ): Closable {
   const { clock, log } = deps;
   const closing = new AbortController();
-  /** What was last noted, by channel. */
-  const noted = new Map<string, string>();
+  const noted: Noted = new Map();
   let last: readonly Watched[] = [];
 
   const lookOnce = async (): Promise<void> => {
     const now = senders.all();
-    // Channels that have gone are looked at a last time.
     const gone = last.filter((sender) => !now.includes(sender));
-    last = now;
     try {
-      for (const sender of [...gone, ...now]) await look(deps, sender, noted);
+      // Connections that have ended are looked at a last time; then nothing is known of a channel that has none.
+      for (const sender of gone) await look(deps, sender, noted);
+      last = now;
+      for (const id of noted.keys()) if (!now.some(({ channel }) => channel()._id === id)) noted.delete(id);
+      for (const sender of now) await look(deps, sender, noted);
     } catch (error) {
       log.warn({ err: error }, "A channel's state could not be noted yet");
     }
@@ -50,28 +51,34 @@ export function watchChannels(
   };
 }
 
+/** What was last told of each channel. */
+type Noted = Map<string, { shown: string; state: ConnectionState; pairing: string | null }>;
+
 async function look(
   { store, clock, log }: Pick<PipelineDeps, "store" | "clock" | "log">,
   sender: Watched,
-  noted: Map<string, string>,
-) {
+  noted: Noted,
+): Promise<void> {
   const { id, connected, stands_by, state, breaker, reason, pairing } = channelSignOf(sender);
-  // Whoever has the session tells of it.
-  if (stands_by) return;
+  if (stands_by) {
+    // Whoever has the session tells of it; should this process get it again, everything is news.
+    noted.delete(id);
+    return;
+  }
+  const before = noted.get(id);
   const needs_person = needsPerson(state);
   const next = adviceOn(state, abilitiesOf(sender.channel().settings.kind));
   // The reason may change with every try; that alone is no news.
   const shown = `${connected} ${state} ${breaker.state}`;
-  if (noted.get(id) !== shown) {
+  if (before?.shown !== shown) {
     const data = { connected, state, breaker: breaker.state, reason, needs_person, next };
     await store.activity.note([{ at: clock.now(), kind: "channel.state", subject: id, data }]);
-    if (needs_person) log.error({ channel: id, state, reason, next }, "A channel needs a person");
-    noted.set(id, shown);
+    if (needs_person && before?.state !== state) log.error({ channel: id, state, reason, next }, "A channel needs a person");
+    noted.set(id, { shown, state, pairing: before?.pairing ?? null });
   }
-  const onShow = `${id} pairing`;
-  if (pairing !== null && noted.get(onShow) !== pairing.value) {
+  if (pairing !== null && before?.pairing !== pairing.value) {
     const data = { method: pairing.method, value: pairing.value, expires_at: new Date(pairing.expiresAt).toISOString() };
     await store.activity.note([{ at: clock.now(), kind: "channel.pairing", subject: id, data }]);
-    noted.set(onShow, pairing.value);
+    noted.set(id, { shown, state, pairing: pairing.value });
   }
 }

@@ -19,7 +19,7 @@ export interface PipelineDeps {
 
 /** How channels get to WhatsApp. */
 export interface ChannelAccess {
-  /** Makes the provider of a channel; throws an `AppError` where it cannot, such as for secrets that another key sealed. */
+  /** Makes the provider of a channel; what it rejects with is shown as the reason why the channel is not connected. */
   open(channel: Channel): Promise<WhatsAppProvider>;
   limitsOf(channel: Channel, health: ProviderHealth, now: Instant): SendingLimits;
 }

@@ -2,7 +2,7 @@
 import { CONNECTION_STATES, needsPerson } from "@mini-crm/core/channel/connection";
 import type { EventBus } from "@mini-crm/core/ports/event-bus";
 import type { Store } from "@mini-crm/core/ports/store";
-import { Gauge, Registry } from "prom-client";
+import { Counter, Gauge, Registry } from "prom-client";
 import { channelSignOf } from "./channel-sign.ts";
 import type { Workers } from "./start-workers.ts";
 
@@ -40,9 +40,14 @@ export async function metricsOf({ store, bus, workers }: MetricsDeps): Promise<{
     waiting.set({ channel }, await store.messages.waiting(channel));
   }
 
-  const sends = gauge("process_sends", "What has become of messages that this process took, since it started", ["outcome"]);
+  const sends = new Counter({
+    name: "minicrm_process_sends_total",
+    help: "What has become of messages that this process took, since it started",
+    labelNames: ["outcome"],
+    registers: [registry],
+  });
   const { sent, failed, skipped, uncertain } = workers.sendWorker.stats();
-  for (const [outcome, messages] of Object.entries({ sent, failed, skipped, uncertain })) sends.set({ outcome }, messages);
+  for (const [outcome, messages] of Object.entries({ sent, failed, skipped, uncertain })) sends.inc({ outcome }, messages);
   const lag = gauge("event_lag", "Events that a stage has not finished yet", ["topic", "group"]);
   for (const [topic, group] of GROUPS) lag.set({ topic, group }, await bus.lag(topic, group));
   return { contentType: registry.contentType, text: await registry.metrics() };

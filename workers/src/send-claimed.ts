@@ -1,21 +1,23 @@
 /** Owns what happens to claimed messages: rendered, admitted, sent, and their outcome written down. */
-import { AppError, unreachable } from "@mini-crm/core/app-error";
+import { unreachable } from "@mini-crm/core/app-error";
 import { allowedTo } from "@mini-crm/core/campaign/allowed";
 import { quietUntil } from "@mini-crm/core/campaign/quiet-hours";
 import { type Allowed, wordsFor } from "@mini-crm/core/campaign/words";
 import type { SendingLimits } from "@mini-crm/core/channel/limits";
+import type { InboundEvent, MessageWindow } from "@mini-crm/core/event/topics";
 import type { Instant } from "@mini-crm/core/instant";
 import { isE164 } from "@mini-crm/core/lead/phone";
 import { judge, type Verdict } from "@mini-crm/core/message/answer";
 import type { Content } from "@mini-crm/core/message/content";
-import { parseMessageId, type SkipReason } from "@mini-crm/core/message/message";
+import type { SkipReason } from "@mini-crm/core/message/message";
 import type { SendOutcome } from "@mini-crm/core/message/outcome";
 import { reasonOf } from "@mini-crm/core/message/reasons";
-import type { AttemptOutcome, StepTable } from "@mini-crm/core/ports/steps";
+import type { AttemptOutcome, Step } from "@mini-crm/core/ports/steps";
 import type { Claim, ClaimedMessage } from "@mini-crm/core/ports/store";
-import { answerTo, heedWish, noAnswerWithin, tellBreaker } from "./ask-provider.ts";
+import { answerTo, noAnswerWithin, tellBreaker, wishBehind } from "./ask-provider.ts";
 import type { PipelineDeps, Timing } from "./deps.ts";
 import type { Sender } from "./sender.ts";
+import { surely } from "./surely.ts";
 
 /** What has become of messages so far, counted up. */
 export interface Tally {
@@ -46,19 +48,50 @@ export function latestStartMs({ rate }: Pick<SendingLimits, "rate">): number {
   return Math.min(1_000, (rate?.windowMs ?? Number.POSITIVE_INFINITY) / 4);
 }
 
+/** Messages that were taken, and while looking at which window; nothing of them is admitted before `admitAt`. */
+export interface Taken {
+  window: MessageWindow;
+  claim: ClaimedMessages;
+  admitAt: Instant;
+}
+
 /** Brings a claim to its end; `released` messages went back to wait. */
 export async function sendClaimed(
   deps: PipelineDeps,
   sender: Sender,
-  claim: ClaimedMessages,
+  taken: Taken,
   timing: Timing,
   tally: Tally,
 ): Promise<{ released: number }> {
-  const { store, clock, worker } = deps;
+  const { clock } = deps;
+  const { claim, window, admitAt } = taken;
   const outcomes = new Map<string, SendOutcome>();
-  const channel_id = sender.channel()._id;
+  const prepared = await prepareAll(deps, sender, claim, outcomes);
+  if (admitAt > clock.now()) await clock.sleep(admitAt - clock.now());
+  const { going, latestStart } = await admit(deps, sender, prepared, outcomes);
+  const { problem, wishes } = await sendAll(deps, sender, going, latestStart, timing, outcomes);
+
+  const settled = claim.messages.map((message) => ({
+    message_id: message._id,
+    attempt: message.attempt,
+    outcome: outcomes.get(message._id) ?? { kind: "released" as const },
+  }));
+  let released = 0;
+  for (const { outcome } of settled) released += count(outcome, tally);
+  const steps = stepsAfter(deps, settled, { window, released, wishes, problem });
+  await surely(deps, () => deps.bus.commit(steps));
+  return { released };
+}
+
+/** What can go out of a claim, and how; what cannot has its outcome. */
+async function prepareAll(
+  { store, clock }: PipelineDeps,
+  sender: Sender,
+  claim: ClaimedMessages,
+  outcomes: Map<string, SendOutcome>,
+): Promise<Prepared[]> {
   const phones = claim.messages.map(({ phone }) => phone);
-  const over = { channelId: channel_id, hasWindow: sender.hasWindow };
+  const over = { channelId: sender.channel()._id, hasWindow: sender.hasWindow };
   const allowed = await allowedTo(store.contacts, over, phones, clock.now());
   const prepared: Prepared[] = [];
   for (const message of claim.messages) {
@@ -66,11 +99,20 @@ export async function sendClaimed(
     if ("outcome" in ready) outcomes.set(message._id, ready.outcome);
     else prepared.push(ready);
   }
+  return prepared;
+}
 
+/** Which of what is prepared may go out, until `latestStart`; what was refused for a reason of its own has its outcome. */
+async function admit(
+  { store, clock, worker }: PipelineDeps,
+  sender: Sender,
+  prepared: readonly Prepared[],
+  outcomes: Map<string, SendOutcome>,
+): Promise<{ going: Prepared[]; latestStart: Instant }> {
   const limits = sender.limits();
   const admittedAt = clock.now();
   const admission = await store.messages.admit({
-    channel_id,
+    channel_id: sender.channel()._id,
     worker,
     messages: prepared.map(({ message, phone, content }) => {
       return { _id: message._id, attempt: message.attempt, phone, text: content.text };
@@ -85,17 +127,7 @@ export async function sendClaimed(
   }
   const admitted = new Set(admission.admitted);
   const going = prepared.filter(({ message }) => admitted.has(message._id));
-  const problem = await sendAll(deps, sender, going, admittedAt + latestStartMs(limits), timing, outcomes);
-
-  const settled = claim.messages.map((message) => ({
-    message_id: message._id,
-    attempt: message.attempt,
-    outcome: outcomes.get(message._id) ?? { kind: "released" as const },
-  }));
-  await recordSurely(deps, settled, problem && holdOf(claim.messages, problem, clock.now()));
-  let released = 0;
-  for (const { outcome } of settled) released += count(outcome, tally);
-  return { released };
+  return { going, latestStart: admittedAt + latestStartMs(limits) };
 }
 
 function prepare(
@@ -130,7 +162,7 @@ function skipped(reason: SkipReason, detail = reasonOf(reason)): SendOutcome {
   return { kind: "skipped", reason, detail };
 }
 
-/** Puts admitted messages on the wire, side by side, and notes what came of each; answers what stands in everybody's way. */
+/** Puts admitted messages on the wire, side by side, and notes what came of each. */
 async function sendAll(
   deps: PipelineDeps,
   sender: Sender,
@@ -138,66 +170,70 @@ async function sendAll(
   latestStart: Instant,
   timing: Timing,
   outcomes: Map<string, SendOutcome>,
-): Promise<Verdict["campaignProblem"]> {
+): Promise<{ problem: Verdict["campaignProblem"]; wishes: InboundEvent[] }> {
   const { clock } = deps;
   const answered = new AbortController();
   const timeout = noAnswerWithin(timing.sendTimeoutMs, clock, answered.signal);
-  let problem: Verdict["campaignProblem"] = null;
+  const judged: Judged[] = [];
+  const wishes: InboundEvent[] = [];
   await Promise.all(
     going.map(async ({ message, phone, content }) => {
-      // Whoever was frozen after being admitted, or finds the provider down meanwhile, sends nothing late; nor what is known to fail.
-      if (clock.now() > latestStart || sender.breaker.permits() === 0 || problem !== null) return;
+      // Whoever was frozen after being admitted, or finds the provider down meanwhile, sends nothing late.
+      if (clock.now() > latestStart || sender.breaker.permits() === 0) return;
       const outgoing = { messageId: message._id, to: phone, ...content };
       const answer = await Promise.race([answerTo(outgoing, sender), timeout]);
       const verdict = judge(answer, message.tries, clock.now(), clock.random());
       tellBreaker(sender.breaker, verdict, answer);
       outcomes.set(message._id, verdict.outcome);
-      problem ??= verdict.campaignProblem;
-      await heedWish(deps, sender, outgoing, answer);
+      judged.push({ content, verdict });
+      const wish = wishBehind(answer, outgoing, sender, clock.now());
+      if (wish !== null) wishes.push(wish);
     }),
   );
   answered.abort();
   if (going.length > 0) sender.sent();
-  return problem;
+  return { problem: problemOf(judged), wishes };
 }
 
-/** The campaign of these messages, of which there is one, waits for a person. */
-function holdOf(
-  messages: readonly ClaimedMessage[],
-  { code, reason }: { code: string; reason: string },
-  at: Instant,
-): HoldInput | null {
-  const key = parseMessageId(messages[0]?._id ?? "");
-  const told = `WhatsApp refuses its messages (${code}): ${reason}. Mend that, have the failed ones tried again, and resume it`;
-  return key && { campaign_id: key.campaignId, hold: { code: "refused", reason: told, at } };
+/** A message that was put on the wire, and what its answer meant. */
+interface Judged {
+  content: Content;
+  verdict: Verdict;
 }
-
-type HoldInput = StepTable["hold"]["input"];
-
-const FIRST_RECORD_RETRY_MS = 100;
-const LONGEST_RECORD_RETRY_MS = 5_000;
 
 /**
- * Writes outcomes down, however long the store is out of reach: they exist nowhere else. What dies with the process becomes
- * free or uncertain when the lease ends.
+ * What stands in everybody's way; null where nothing does. Where another message of the same kind was taken, the refusal is one
+ * recipient's, whatever it says: one bad recipient never stops the others.
  */
-async function recordSurely(
-  { bus, clock, log, worker }: PipelineDeps,
-  outcomes: readonly AttemptOutcome[],
-  hold: HoldInput | null,
-): Promise<void> {
-  for (let waitMs = FIRST_RECORD_RETRY_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_RECORD_RETRY_MS)) {
-    try {
-      const held = hold === null ? [] : [{ step: "hold", input: hold } as const];
-      await bus.commit([{ step: "record", input: { worker, outcomes, now: clock.now() } }, ...held]);
-      return;
-    } catch (error) {
-      if (!(error instanceof AppError && error.retryable)) throw error;
-      log.warn({ err: error }, "Outcomes could not be written down yet");
-      await clock.sleep(waitMs);
-    }
-  }
+function problemOf(judged: readonly Judged[]): Verdict["campaignProblem"] {
+  const isTemplate = ({ content }: Judged) => content.template !== null;
+  const taken = new Set(judged.filter(({ verdict }) => verdict.outcome.kind === "sent").map(isTemplate));
+  const refused = judged.find((one) => one.verdict.campaignProblem !== null && !taken.has(isTemplate(one)));
+  return refused?.verdict.campaignProblem ?? null;
 }
+
+/**
+ * What is written down of a claim, in one commit. What went back to wait is looked at once more: whoever has taken over this
+ * worker's partition meanwhile may have looked there already.
+ */
+function stepsAfter(
+  { clock, worker }: PipelineDeps,
+  outcomes: readonly AttemptOutcome[],
+  known: { window: MessageWindow; released: number; wishes: readonly InboundEvent[]; problem: Verdict["campaignProblem"] },
+): Step[] {
+  const { window, released, wishes, problem } = known;
+  const now = clock.now();
+  const steps: Step[] = [{ step: "record", input: { worker, outcomes, now } }];
+  if (released > 0) steps.push({ step: "requeue", input: { windows: [window] } });
+  if (wishes.length > 0) steps.push({ step: "hear", input: { texts: wishes, now } });
+  if (problem !== null) {
+    const reason = `WhatsApp refuses its messages (${problem.code}): ${problem.reason.replace(/\.$/, "")}. ${MEND_IT}`;
+    steps.push({ step: "hold", input: { campaign_id: window.campaign_id, hold: { code: "refused", reason, at: now } } });
+  }
+  return steps;
+}
+
+const MEND_IT = "Mend that, have the failed ones tried again, and resume it";
 
 /** Counts an outcome; answers 1 where the message went back to wait. */
 function count(outcome: SendOutcome, tally: Tally): 0 | 1 {

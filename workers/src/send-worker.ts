@@ -1,10 +1,12 @@
 /** Owns the middle stage: looks at pending messages become sends, under the limits and the circuit breaker of their channel. */
 import { AppError } from "@mini-crm/core/app-error";
+import { goesBefore } from "@mini-crm/core/campaign/going-out";
+import type { SendingLimits } from "@mini-crm/core/channel/limits";
 import type { MessageWindow } from "@mini-crm/core/event/topics";
-import type { Instant } from "@mini-crm/core/instant";
 import type { PipelineDeps, Stage, Timing } from "./deps.ts";
 import { sendClaimed, type Tally } from "./send-claimed.ts";
 import type { Sender, Senders } from "./sender.ts";
+import { createWire, startTurn, type Turn, type Wire } from "./turn.ts";
 
 export interface SendWorkerStats extends Tally {
   isRunning: boolean;
@@ -13,42 +15,36 @@ export interface SendWorkerStats extends Tally {
 
 /** How many messages are claimed at once, and so are on the wire at once: what a crash leaves uncertain at the most. */
 const MESSAGES_PER_CLAIM = 1_000;
-const WINDOWS_PER_BATCH = 16;
-
-/**
- * Channels share a partition, and so a batch, but not their limits. So a batch is one turn: what a channel that waits has not
- * sent when the turn is over goes to the back of the queue, and holds none of the others' messages up.
- */
-interface Turn {
-  endsAt: Instant;
-  signal: AbortSignal;
-}
+/** So many that all campaigns that wait for one channel are among them, and the oldest goes first. */
+const WINDOWS_PER_BATCH = 64;
 
 export function startSendWorker(deps: PipelineDeps, senders: Senders, timing: Timing): Stage<SendWorkerStats> {
   const tally: Tally = { processed: 0, sent: 0, failed: 0, skipped: 0, uncertain: 0, waitedAgain: 0 };
   let errors = 0;
   let isRunning = true;
+  const onError = (error: unknown) => {
+    errors += 1;
+    deps.log.error({ err: error, stage: "SendWorker" }, "Messages could not be sent");
+  };
+  const wire = createWire(onError);
 
   const consumption = deps.bus.consume({
     topic: "campaign.messages",
     group: "send-worker",
     batchSize: WINDOWS_PER_BATCH,
     async handler({ events, signal, commit }) {
-      const turn: Turn = { endsAt: deps.clock.now() + timing.turnMs, signal };
+      const turn = startTurn(deps.clock, timing.turnMs, signal);
       const byChannel = Map.groupBy(
         events.map(({ value }) => value),
         ({ channel_id }) => channel_id,
       );
       const left = await allEnded(
-        [...byChannel].map(([channelId, looks]) => sendOver(deps, senders, channelId, looks, timing, tally, turn)),
+        [...byChannel].map(([channelId, looks]) => sendOver({ ...deps, timing, tally, turn, wire }, senders, channelId, looks)),
       );
       const windows = left.flat();
       if (windows.length > 0) await commit([{ step: "requeue", input: { windows } }]);
     },
-    onError(error) {
-      errors += 1;
-      deps.log.error({ err: error, stage: "SendWorker" }, "Messages could not be sent");
-    },
+    onError,
   });
 
   return {
@@ -56,11 +52,20 @@ export function startSendWorker(deps: PipelineDeps, senders: Senders, timing: Ti
     async close() {
       isRunning = false;
       await consumption.close();
+      await wire.close();
     },
   };
 }
 
-/** Waits for all, and then rejects with what one of them did: a batch must not end while some of it is still on the wire. */
+/** What a batch is worked through with. */
+interface Batch extends PipelineDeps {
+  timing: Timing;
+  tally: Tally;
+  turn: Turn;
+  wire: Wire;
+}
+
+/** Waits for all, and then rejects with what one of them did: a batch must not come again while some of it is still at work. */
 async function allEnded<T>(running: readonly Promise<T>[]): Promise<T[]> {
   const ended = await Promise.allSettled(running);
   return ended.map((end) => {
@@ -71,25 +76,21 @@ async function allEnded<T>(running: readonly Promise<T>[]): Promise<T[]> {
 
 /** Works through a channel's looks; answers what is left of them when the turn is over. */
 async function sendOver(
-  deps: PipelineDeps,
+  batch: Batch,
   senders: Senders,
   channelId: string,
   looks: readonly MessageWindow[],
-  timing: Timing,
-  tally: Tally,
-  turn: Turn,
 ): Promise<MessageWindow[]> {
+  const { turn, wire } = batch;
   const sender = await senders.current(channelId);
-  if (sender === "gone") return holdCampaigns(deps, channelId, looks);
-  if (sender === "unopened") {
-    await deps.clock.sleep(turn.endsAt - deps.clock.now(), turn.signal);
-    return [...looks];
-  }
+  if (sender === "gone") return holdCampaigns(batch, channelId, looks);
+  if (sender === "unopened") await turn.waitUntil(Number.POSITIVE_INFINITY);
+  if (sender === "unopened" || !(await wire.isFree(channelId, turn))) return spansOf(looks);
   const left: MessageWindow[] = [];
-  const windows = looks.values();
+  const windows = (await oldestFirst(batch, looks)).values();
   const sendOn = async () => {
     for (const window of windows) {
-      const rest = await sendWindow(deps, sender, window, timing, tally, turn);
+      const rest = await sendWindow(batch, sender, window);
       if (rest !== null) left.push(rest);
     }
   };
@@ -100,6 +101,17 @@ async function sendOver(
   }
   await sendOn();
   return spansOf(left);
+}
+
+/** What goes to the back of the queue meets what came meanwhile: whatever their order there, older campaigns go first. */
+async function oldestFirst({ store }: PipelineDeps, looks: readonly MessageWindow[]): Promise<readonly MessageWindow[]> {
+  const ids = [...new Set(looks.map(({ campaign_id }) => campaign_id))];
+  if (ids.length === 1) return looks;
+  const campaigns = (await Promise.all(ids.map((id) => store.campaigns.read(id)))).filter((campaign) => campaign !== null);
+  campaigns.sort((one, other) => (goesBefore(one, other) ? -1 : 1));
+  const places = new Map(campaigns.map(({ _id }, place) => [_id, place]));
+  const placeOf = ({ campaign_id }: MessageWindow) => places.get(campaign_id) ?? 0;
+  return looks.toSorted((one, other) => placeOf(one) - placeOf(other));
 }
 
 /** Campaigns that wait for one limit are looked at as a whole, so that however many windows wait, few events go round. */
@@ -133,25 +145,31 @@ async function holdCampaigns(
   return [];
 }
 
+/**
+ * Where a limit counts by the second, what takes some milliseconds would be missed of every second: so messages are claimed and put
+ * into words this much before there is room for them.
+ */
+function claimAheadMs({ rate }: SendingLimits): number {
+  return rate !== null && rate.windowMs < 2_000 ? rate.windowMs / 8 : 0;
+}
+
 /** Sends what is pending in a window until nothing of it can be claimed any more (null), or the turn is over: then, what is left. */
-async function sendWindow(
-  deps: PipelineDeps,
-  sender: Sender,
-  window: MessageWindow,
-  timing: Timing,
-  tally: Tally,
-  { endsAt, signal }: Turn,
-): Promise<MessageWindow | null> {
-  const { store, clock, worker } = deps;
-  const waitUntil = (at: Instant) => clock.sleep(Math.min(at, endsAt) - clock.now(), signal);
+async function sendWindow(batch: Batch, sender: Sender, window: MessageWindow): Promise<MessageWindow | null> {
+  const { store, clock, worker, timing, tally, turn, wire } = batch;
   let after = window.after;
-  while (!signal.aborted) {
-    if (clock.now() >= endsAt) return { ...window, after };
+  /** When the limit has room again. */
+  let roomAt = 0;
+  while (!turn.signal.aborted) {
+    if (turn.isOver()) return { ...window, after };
     const permits = sender.permits();
     if (permits === 0) {
-      await waitUntil(sender.until());
+      await turn.waitUntil(sender.until());
       continue;
     }
+    const limits = sender.limits();
+    const aheadMs = claimAheadMs(limits);
+    const now = clock.now();
+    const admitAt = roomAt - now > aheadMs ? now : Math.max(now, roomAt);
     const claim = await store.messages.claim({
       campaign_id: window.campaign_id,
       channel_id: window.channel_id,
@@ -159,16 +177,20 @@ async function sendWindow(
       up_to: window.up_to,
       worker,
       max: Math.min(permits, MESSAGES_PER_CLAIM),
-      limits: sender.limits(),
+      limits,
       leaseMs: timing.leaseMs,
-      now: clock.now(),
+      now: admitAt,
     });
     if (claim.kind === "nothing") return null;
     if (claim.kind === "limited") {
-      await waitUntil(claim.until);
+      roomAt = claim.until;
+      await turn.waitUntil(roomAt - aheadMs);
       continue;
     }
-    const { released } = await sendClaimed(deps, sender, claim, timing, tally);
+    const taken = { window, claim, admitAt };
+    const carried = await wire.carry(window.channel_id, turn, () => sendClaimed(batch, sender, taken, timing, tally));
+    if (carried === "over") return window;
+    const { released } = carried;
     // The next claim begins behind this one, unless some of it went back to wait.
     after = released === 0 ? (claim.messages.at(-1)?.lead_id ?? after) : window.after;
   }

@@ -31,10 +31,13 @@ export interface KnownSender extends Sender {
 
 /** The senders of this process; channels come and go. */
 export interface Senders {
-  /** The sender of the channel as it is stored now: `gone` where there is none, `unopened` where it cannot be connected yet. */
+  /** The sender of the channel as it is stored now: `gone` where there is none, `unopened` while it is being connected. */
   current(channelId: string): Promise<Sender | "gone" | "unopened">;
   all(): Sender[];
 }
+
+/** So often it is looked whether a connection is back. */
+const LOOK_AGAIN_MS = 500;
 
 export function createSender(
   first: Channel,
@@ -42,23 +45,52 @@ export function createSender(
   { clock, access }: { clock: Clock; access: Pick<ChannelAccess, "limitsOf"> },
 ): KnownSender {
   let channel = first;
-  let restsUntil: Instant = 0;
+  let sentAt: Instant = 0;
+  let chance = clock.random();
   const breaker = createBreaker(clock);
+
+  /** It has heard whether there is a connection. */
+  function toldBreaker(): Breaker {
+    const { state, since } = provider.health();
+    if (state === "open") breaker.connected(since);
+    return breaker;
+  }
+
+  /**
+   * A linked device that is not connected is not asked, because each try would count against its rate limit. One that stands by is:
+   * that is how it gets the session.
+   */
+  function isBroken(): boolean {
+    const { state, standsBy } = provider.health();
+    return channel.settings.kind === "web" && state !== "open" && !standsBy;
+  }
+
+  /** Also a connection that has just opened rests first: nobody here knows when another process last sent over it. */
+  function restsUntil(): Instant {
+    const { settings, paired_at } = channel;
+    if (settings.kind !== "web") return 0;
+    const { state, since } = provider.health();
+    const from = state === "open" ? Math.max(sentAt, since) : sentAt;
+    return from + pauseMs(settings.web, paired_at, clock.now(), chance);
+  }
+
   return {
     channel: () => channel,
     provider,
-    breaker,
+    get breaker() {
+      return toldBreaker();
+    },
     limits: () => access.limitsOf(channel, provider.health(), clock.now()),
     hasWindow: abilitiesOf(first.settings.kind).has_window,
     permits() {
-      if (clock.now() < restsUntil) return 0;
-      return channel.settings.kind === "web" ? Math.min(1, breaker.permits()) : breaker.permits();
+      const permits = toldBreaker().permits();
+      if (channel.settings.kind !== "web") return permits;
+      return isBroken() || clock.now() < restsUntil() ? 0 : Math.min(1, permits);
     },
-    until: () => Math.max(restsUntil, breaker.until()),
+    until: () => Math.max(restsUntil(), toldBreaker().until(), isBroken() ? clock.now() + LOOK_AGAIN_MS : 0),
     sent() {
-      const { settings, paired_at } = channel;
-      if (settings.kind !== "web") return;
-      restsUntil = clock.now() + pauseMs(settings.web, paired_at, clock.now(), clock.random());
+      sentAt = clock.now();
+      chance = clock.random();
     },
     know(changed) {
       channel = changed;

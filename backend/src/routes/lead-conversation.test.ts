@@ -157,6 +157,9 @@ describe("a lead's timeline", () => {
     const statuses = [{ ...stopped, recipient_id: "4930901843", biz_opaque_callback_data: "x" }];
     await postNews(backend, numberNews({ statuses }));
     await workThrough(backend);
-    expect((await timeline("Cy")).entries[0]).toMatchObject({ kind: "inbound", wish: "stop", status: "RECEIVED" });
+    const { entries, windows } = await timeline("Cy");
+    expect(entries[0]).toMatchObject({ kind: "inbound", wish: "stop", status: "RECEIVED" });
+    // They have written nothing that could be answered.
+    expect(windows).toEqual([{ channel_id: "shop", open_until: null }]);
   });
 });

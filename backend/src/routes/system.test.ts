@@ -33,6 +33,7 @@ describe("health", () => {
         status: "ok",
         timestamp: expect.stringMatching(/Z$/),
         services: { database: "connected", kafka: "connected", jobExpander: "running" },
+        webhooks: { waiting: 0 },
         engines: { database: "sqlite", eventBus: "embedded" },
       },
     ]);

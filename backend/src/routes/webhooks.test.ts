@@ -52,9 +52,12 @@ describe("a webhook", () => {
     expect(backend.log.join("")).not.toContain(secret);
   });
 
-  test("hears of everything but progress where nothing is said", async () => {
+  test("hears of everything but progress and pairings where nothing is said", async () => {
     expect((await create()).body.data.kinds).toEqual(DEFAULT_WEBHOOK_KINDS);
     expect(DEFAULT_WEBHOOK_KINDS).not.toContain("campaign.progress");
+    // Whoever sees its QR code can link a device of their own.
+    expect(DEFAULT_WEBHOOK_KINDS).not.toContain("channel.pairing");
+    expect((await create({ kinds: ["channel.pairing"] })).body.data.kinds).toEqual(["channel.pairing"]);
   });
 
   test("is changed, turned off and on, and removed", async () => {
@@ -104,7 +107,7 @@ describe("a webhook", () => {
       {
         field: "kinds",
         rule: "min_items",
-        message: "`kinds` must not be empty: leave `kinds` out for all but campaign.progress.",
+        message: "`kinds` must not be empty: leave `kinds` out for all but campaign.progress and channel.pairing.",
       },
     ]);
     const twice = await create({ kinds: [...KINDS, ...KINDS] });

@@ -1,5 +1,5 @@
 import { createHmac } from "node:crypto";
-import { AppError } from "@mini-crm/core/app-error";
+import { AppError, type AppErrorCode } from "@mini-crm/core/app-error";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openBackend, type TestBackend } from "../test-backend.ts";
@@ -84,6 +84,7 @@ describe("what is not signed with the app secret is refused", () => {
   });
 
   test("nothing of it was heard", async () => {
+    await expect.poll(() => backend.webhookInbox.waiting()).toBe(0);
     expect(await backend.bus.lag("message.inbound", "nobody")).toBe(1);
   });
 });
@@ -154,6 +155,7 @@ describe("what Meta tells", () => {
     ]);
     const told = { event: "APPROVED", message_template_name: "offer", message_template_language: "en_US" };
     expect((await postNews(backend, news("message_template_status_update", told))).body.data).toMatchObject({ templates: 1 });
+    await workThrough(backend);
     expect(await backend.store.templates.read("shop", "offer", "en_US")).toMatchObject({ status: "APPROVED" });
   });
 
@@ -178,13 +180,55 @@ describe("what Meta tells", () => {
   });
 });
 
-test("where the event bus cannot be reached Meta is asked to send again", async () => {
-  const { store, bus, clock, vault } = backend;
-  const publish = () => Promise.reject(new AppError("BUS_UNAVAILABLE", "gone", { retryable: true }));
-  const cut = await openBackend({ store, bus: { ...bus, publish }, clock, vault });
-  const refused = await postNews(cut, textNews("4930901835", "Hi", 1));
-  expect([refused.status, refused.body.error.code]).toEqual([503, "BUS_UNAVAILABLE"]);
-  await cut.close();
+describe("where something cannot be reached", () => {
+  const gone = (code: AppErrorCode) => () => Promise.reject(new AppError(code, "gone", { retryable: true }));
+
+  test("the event bus: what is told is taken, waits, and is published when the bus is back", async () => {
+    const { store, bus, clock, vault } = backend;
+    let publish: typeof bus.publish = gone("BUS_UNAVAILABLE");
+    const cut = await openBackend({ store, bus: { ...bus, publish: (events) => publish(events) }, clock, vault });
+    const before = await bus.lag("message.inbound", "nobody");
+    expect((await postNews(cut, textNews("4930901835", "Hi", 1))).status).toBe(200);
+    expect((await cut.call("GET", "/health")).body.webhooks).toEqual({ waiting: 1 });
+    await expect.poll(() => cut.log.join("")).toContain("What WhatsApp told waits");
+    publish = bus.publish;
+    await expect.poll(() => cut.webhookInbox.waiting(), { timeout: 10_000 }).toBe(0);
+    expect(await bus.lag("message.inbound", "nobody")).toBe(before + 1);
+    await cut.close();
+  });
+
+  test("the store: what a known channel is told is taken, and what is signed otherwise is not", async () => {
+    const { store, bus, clock, vault } = backend;
+    let passedMs = 0;
+    const channels = { ...store.channels };
+    const own = { store: { ...store, channels }, bus, vault, clock: { ...clock, now: () => clock.now() + passedMs } };
+    const cut = await openBackend(own);
+    expect((await postNews(cut, numberNews({}))).status).toBe(200);
+    channels.read = gone("STORE_UNAVAILABLE");
+    passedMs = 3_000;
+    expect((await postNews(cut, textNews("4930901836", "Hi", 1))).status).toBe(200);
+    expect((await postNews(cut, numberNews({}), { signature: null })).status).toBe(401);
+    expect((await postNews(cut, numberNews({}), { id: "unknown" })).status).toBe(503);
+    await cut.close();
+  });
+
+  test("the inbox: Meta is asked to send again", async () => {
+    const { store, bus, clock, vault, webhookInbox } = backend;
+    const full = {
+      ...webhookInbox,
+      add: gone("INBOX_FULL"),
+      drain: () => ({ wake: () => undefined, close: async () => undefined }),
+    };
+    const cut = await openBackend({ store, bus, clock, vault, webhookInbox: full });
+    const refused = await postNews(cut, textNews("4930901837", "Hi", 1));
+    expect([refused.status, refused.body.error.code, refused.body.error.message]).toEqual([
+      503,
+      "INBOX_FULL",
+      "So much of what WhatsApp told waits to be worked through that no more is taken.",
+    ]);
+    expect((await postNews(cut, numberNews({}))).status).toBe(200);
+    await cut.close();
+  });
 });
 
 test("up to 3 MB are taken", async () => {

@@ -1,6 +1,4 @@
-/** Owns GET and POST /webhooks/whatsapp/:id, which Meta calls: what it tells is durable on the bus before it is answered. */
-import { receiptEvent, textEvent } from "@mini-crm/core/event/heard";
-import type { InboundText } from "@mini-crm/core/ports/whatsapp-provider";
+/** Owns GET and POST /webhooks/whatsapp/:id, which Meta calls: what it tells is on the disk before it is answered. */
 import { cloudWebhooks } from "@mini-crm/runtime/cloud";
 import type { HttpServer } from "@mini-crm/runtime/http/http-server";
 import { Refusal } from "@mini-crm/runtime/http/refusal";
@@ -9,8 +7,8 @@ import { ChallengeAnswer, ChallengeQuery, WhatsAppWebhookAnswer } from "@mini-cr
 import { cloudChannels } from "../cloud-channels.ts";
 import type { BackendDeps } from "../deps.ts";
 import { ok } from "../present/envelope.ts";
-import { publishTogether } from "../publish-together.ts";
 import { notFound } from "../refusals.ts";
+import { deliverNews } from "../webhook-news.ts";
 import { READ_BY_DOMAIN, REFUSALS } from "./schemas.ts";
 
 const tags = ["channels"];
@@ -55,7 +53,12 @@ function verifyAddress(app: HttpServer, find: FindChannel): void {
   });
 }
 
-function takeNews(app: HttpServer, { store, bus, clock }: BackendDeps, find: FindChannel): void {
+function takeNews(app: HttpServer, deps: BackendDeps, find: FindChannel): void {
+  const { webhookInbox, clock } = deps;
+  const onError = (error: unknown) => deps.log.warn({ err: error }, "What WhatsApp told waits until it can be worked through");
+  const drain = webhookInbox.drain(deliverNews(deps), onError);
+  app.addHook("onClose", () => drain.close());
+
   const schema = {
     tags,
     summary: "Meta tells receipts and texts, signed with the app secret; answered when they are safe",
@@ -63,7 +66,6 @@ function takeNews(app: HttpServer, { store, bus, clock }: BackendDeps, find: Fin
     response: { 200: WhatsAppWebhookAnswer, ...REFUSALS },
     security: [],
   };
-  const publish = publishTogether(bus);
   const options = { schema, bodyLimit: BODY_LIMIT_BYTES, config: { public: true }, ...READ_BY_DOMAIN };
   app.post("/webhooks/whatsapp/:id", options, async ({ params: { id }, headers, body, log }) => {
     const channel = await find(id);
@@ -77,20 +79,10 @@ function takeNews(app: HttpServer, { store, bus, clock }: BackendDeps, find: Fin
 
     const { receipts, texts, templates, account, ignored } = news;
     for (const { reason } of account) log.warn({ channel: id }, reason);
-    for (const { name, language, status } of templates) await store.templates.changeStatus(id, name, language, status);
-    const withNumbers = await numbered(store, id, texts);
-    const events = [...receipts.map(receiptEvent), ...withNumbers.map((text) => textEvent(id, text))];
-    if (events.length > 0) await publish(events);
+    const isNews = receipts.length > 0 || texts.length > 0 || templates.length > 0;
+    if (isNews) await webhookInbox.add({ version: 1, channel_id: id, receipts, texts, templates });
     return ok({ receipts: receipts.length, texts: texts.length, templates: templates.length, ignored });
   });
-}
-
-/** The texts with the numbers of those whom WhatsApp calls only by its own name for them, where these are known. */
-async function numbered(store: BackendDeps["store"], channelId: string, texts: InboundText[]): Promise<InboundText[]> {
-  const unknown = texts.flatMap(({ from, userId }) => (from === null && userId !== null ? [userId] : []));
-  if (unknown.length === 0) return texts;
-  const phones = await store.contacts.phonesOf(channelId, unknown);
-  return texts.map((text) => ({ ...text, from: text.from ?? phones[text.userId ?? ""] ?? null }));
 }
 
 function notSigned(): Refusal {

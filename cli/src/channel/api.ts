@@ -12,7 +12,7 @@ export interface Api {
 
 /** Each call rejects with what the backend answered, in words, or that there is none. */
 export function openApi({ host, backendPort, apiKey }: Pick<Config, "host" | "backendPort" | "apiKey">): Api {
-  const at = `http://${host === "0.0.0.0" ? "127.0.0.1" : host}:${backendPort}`;
+  const at = `http://${reachable(host)}:${backendPort}`;
 
   async function call(method: string, path: string, body?: object): Promise<unknown> {
     const headers = { ...(apiKey === null ? {} : { authorization: `Bearer ${apiKey}` }), "content-type": "application/json" };
@@ -31,7 +31,7 @@ export function openApi({ host, backendPort, apiKey }: Pick<Config, "host" | "ba
   }
 
   return {
-    channels: async () => ((await call("GET", "/channels")) as { channels: ChannelJson[] }).channels,
+    channels: async () => (await call("GET", "/channels")) as ChannelJson[],
     channel: async (id) => (await call("GET", `/channels/${encodeURIComponent(id)}`)) as ChannelJson,
     async pair(id, phone) {
       const body = phone === null ? { method: "qr" } : { method: "code", phone };
@@ -41,4 +41,10 @@ export function openApi({ host, backendPort, apiKey }: Pick<Config, "host" | "ba
       await call("POST", `/channels/${encodeURIComponent(id)}/logout`, {});
     },
   };
+}
+
+/** Where this machine reaches a server that listens on `host`, as it stands in an address. */
+function reachable(host: string): string {
+  if (host === "0.0.0.0" || host === "::") return "127.0.0.1";
+  return host.includes(":") ? `[${host}]` : host;
 }

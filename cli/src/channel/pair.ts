@@ -4,46 +4,65 @@ import type { ChannelJson } from "@mini-crm/wire/channel";
 import QRCode from "qrcode";
 import type { Api } from "./api.ts";
 
-const LOOK_EVERY_MS = 1_000;
-/** Longer than WhatsApp shows codes for. */
-const MOST_MS = 300_000;
+type Connection = ChannelJson["connection"];
+
+export interface PairTiming {
+  lookEveryMs: number;
+  /**
+   * What needs a person and shows no code is taken for the end once it stands for so long: until then it may be what stood before
+   * the order, or the moment between two codes.
+   */
+  standsForMs: number;
+  /** Longer than WhatsApp shows codes for. */
+  mostMs: number;
+}
+
+const TIMING: PairTiming = { lookEveryMs: 1_000, standsForMs: 10_000, mostMs: 300_000 };
 
 /** Answers whether the number is connected now. What is shown goes to `out`. */
 export async function pair(
-  api: Api,
+  api: Pick<Api, "pair" | "channel">,
   { id, phone }: { id: string; phone: string | null },
   out: { write(text: string): unknown },
+  { lookEveryMs, standsForMs, mostMs }: PairTiming = TIMING,
 ): Promise<boolean> {
   const askedAt = Date.now();
   await api.pair(id, phone);
   out.write(`Asked to link ${id}.\n`);
-  let shown = "";
-  while (Date.now() - askedAt < MOST_MS) {
+  let shown: string | null = null;
+  let standsSince: number | null = null;
+  while (Date.now() - askedAt < mostMs) {
     const { connection, order } = await api.channel(id);
-    if (connection.pairing !== null && connection.pairing.value !== shown) {
-      shown = connection.pairing.value;
-      out.write(await pictureOf(connection.pairing));
+    const { pairing } = connection;
+    if (pairing !== null) {
+      if (pairing.value !== shown) out.write(await pictureOf(pairing));
+      shown = pairing.value;
+      // Written over itself: it counts down.
+      out.write(`\rIt holds for ${pairing.seconds_left} s. `);
     }
-    // Until the order is carried out, the connection is still the one before it.
-    if (order === null && shown !== "" && connection.connected) {
-      out.write(`Connected as ${connection.user_name || connection.device_id}.\n`);
+    // Until the order is carried out and a code was shown, the connection is still the one before it.
+    if (order === null && shown !== null && connection.connected) {
+      out.write(`\nConnected as ${connection.user_name || connection.device_id}.\n`);
       return true;
     }
-    const hasFailed = order === null && connection.needs_person && connection.state !== "awaiting_scan";
-    const isOver = order === null && shown !== "" && connection.state === "awaiting_scan" && connection.pairing === null;
-    if (hasFailed || isOver) {
-      out.write(`Not linked: ${connection.reason ?? connection.state}. ${connection.next ?? ""}\n`);
+    standsSince = connection.needs_person && pairing === null ? (standsSince ?? Date.now()) : null;
+    if (standsSince !== null && Date.now() - standsSince >= standsForMs) {
+      out.write(`\nNot linked: ${whyNot(connection)}\n`);
       return false;
     }
-    await sleep(LOOK_EVERY_MS);
+    await sleep(lookEveryMs);
   }
-  out.write("Not linked: nobody has scanned or typed the code in five minutes. Ask again.\n");
+  out.write("\nNot linked: it took longer than WhatsApp shows codes for. Ask again.\n");
   return false;
 }
 
-async function pictureOf({ method, value, seconds_left }: NonNullable<ChannelJson["connection"]["pairing"]>): Promise<string> {
+function whyNot({ state, reason, next }: Connection): string {
+  const why = (reason ?? `The connection is ${state}`).replace(/\.$/, "");
+  return state === "awaiting_scan" || next === null ? `${why}.` : `${why}. ${next}`;
+}
+
+async function pictureOf({ method, value }: NonNullable<Connection["pairing"]>): Promise<string> {
   const where = "On the phone: WhatsApp, Settings, Linked devices, Link a device";
-  const holds = `It holds for ${seconds_left} s.`;
-  if (method === "code") return `\n${where}, Link with phone number instead. Type this code:\n\n    ${value}\n\n${holds}\n`;
-  return `\n${where}. Scan this:\n\n${await QRCode.toString(value, { type: "terminal", small: true })}\n${holds}\n`;
+  if (method === "code") return `\n${where}, Link with phone number instead. Type this code:\n\n    ${value}\n\n`;
+  return `\n${where}. Scan this:\n\n${await QRCode.toString(value, { type: "terminal", small: true })}\n`;
 }

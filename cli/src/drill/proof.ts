@@ -39,7 +39,7 @@ const MINUTE_MS = 60_000;
 /** Reads everything that a proof needs from a system at rest. */
 export async function readEvidence(
   system: System,
-  outside: OutsideWorld,
+  outside: Pick<OutsideWorld, "outbox">,
   { leads, messagesPerMinute }: Pick<Evidence, "leads" | "messagesPerMinute">,
 ): Promise<Evidence> {
   const campaigns: Evidence["campaigns"] = [];

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readConfig } from "@mini-crm/runtime/config";
-import { openTwin } from "@mini-crm/runtime/twin";
+import { type OwnTwin, openTwin } from "@mini-crm/runtime/twin";
 import type { CampaignBody } from "@mini-crm/wire/campaign";
 import type { Behaviour } from "./accidents.ts";
 import { ask } from "./campaigns.ts";
@@ -34,8 +34,8 @@ export interface OutsideWorld {
   settings: Environment;
   /** What a campaign needs besides its text so that everybody may be sent it. */
   campaign: Pick<CampaignBody, "template">;
-  /** Connects the system's default channel; `messagesPerMinute` is its limit. */
-  connect(system: System, messagesPerMinute: number): Promise<void>;
+  /** Connects the system's default channel; `messagesPerMinute` is its limit, null for what is configured for all. */
+  connect(system: System, messagesPerMinute: number | null): Promise<void>;
   /** Parts of the system were started again, elsewhere. */
   follow(system: System): void;
   behave(system: System, behaviour: Behaviour): Promise<void>;
@@ -67,8 +67,13 @@ export const SIMULATED: OutsideWorld = {
   close: async () => {}, // Its file lies in the data folder.
 };
 
+/** The outside world that a twin is: besides, `own` is how people on the other side act. */
+export interface TwinWorld extends OutsideWorld {
+  own: OwnTwin;
+}
+
 /** The twin of the Cloud API, in this process: nothing that is killed takes it along. Seed and spans are the simulator's. */
-export async function twin(settings: Environment): Promise<OutsideWorld> {
+export async function twin(settings: Environment): Promise<TwinWorld> {
   const folder = await mkdtemp(join(tmpdir(), "mini-crm-twin-"));
   const { simulator } = readConfig(settings, folder);
   const own = await openTwin({ simulator, twinPort: 0 }, join(folder, "twin.db"), {
@@ -80,6 +85,7 @@ export async function twin(settings: Environment): Promise<OutsideWorld> {
   const { access_token, app_secret, verify_token } = own.secrets;
   return {
     name: "the twin of the Cloud API",
+    own,
     settings: {},
     campaign: { template: { name: "hello", language: "en_US", parameters: [{ value: "{{name}}" }] } },
     async connect(system, messagesPerMinute) {

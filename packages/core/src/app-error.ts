@@ -1,7 +1,14 @@
 /** Operational failures: what went wrong outside the program, and whether trying again can help. */
 
 /** What failed, in words a machine can branch on. */
-export type AppErrorCode = "STORE_UNAVAILABLE" | "STORE_FULL" | "BUS_UNAVAILABLE" | "SUPERSEDED" | "CONFIGURATION" | "CLOSED";
+export type AppErrorCode =
+  | "STORE_UNAVAILABLE"
+  | "STORE_FULL"
+  | "BUS_UNAVAILABLE"
+  | "INBOX_FULL"
+  | "SUPERSEDED"
+  | "CONFIGURATION"
+  | "CLOSED";
 
 /**
  * A failure of the surroundings (disk, database, broker, another process). Expected outcomes of the business are returned as

@@ -4,6 +4,8 @@ import type { TemplatesRead } from "@mini-crm/adapters/whatsapp-cloud/templates"
 import type { Channel, CloudSecrets, CloudSettings } from "@mini-crm/core/channel/channel";
 import type { Clock } from "@mini-crm/core/ports/clock";
 
+export type { TemplateNews } from "@mini-crm/adapters/whatsapp-cloud/webhook";
+
 /** Verifying and reading what Meta's webhooks say. */
 export async function cloudWebhooks() {
   return import("@mini-crm/adapters/whatsapp-cloud/webhook");

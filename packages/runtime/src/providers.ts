@@ -1,17 +1,17 @@
 /** Owns which provider carries a channel's messages: by the channel's kind, loaded where one of that kind is there. */
 import { join } from "node:path";
 import { createSimulator, type Simulator } from "@mini-crm/adapters/whatsapp-simulator/simulator";
-import { AppError, unreachable } from "@mini-crm/core/app-error";
+import { unreachable } from "@mini-crm/core/app-error";
 import { type Channel, DEFAULT_CHANNEL_ID } from "@mini-crm/core/channel/channel";
 import type { Clock } from "@mini-crm/core/ports/clock";
 import type { WhatsAppProvider } from "@mini-crm/core/ports/whatsapp-provider";
 import type { Config } from "./config.ts";
 import type { Engines } from "./engines.ts";
 import type { Logger } from "./log.ts";
-import { unopenedProvider } from "./unopened-provider.ts";
 import { openCloudSecrets, openVault } from "./vault.ts";
 
 export interface Providers {
+  /** Rejects with an `AppError` where the channel cannot be opened as it is, such as for secrets that another key sealed. */
   open(channel: Channel): Promise<WhatsAppProvider>;
   /** The simulator that the default channel sends through; null where it is of another kind. */
   simulator(): Simulator | null;
@@ -50,15 +50,9 @@ export function openProviders(config: ProvidersConfig, engines: Engines, log: Lo
   };
 
   return {
-    async open(channel) {
+    open(channel) {
       if (channel._id === DEFAULT_CHANNEL_ID) defaultKind = channel.settings.kind;
-      try {
-        return await provide(channel);
-      } catch (error) {
-        if (!(error instanceof AppError)) throw error;
-        log.error({ err: error, channel: channel._id }, "A channel cannot be opened");
-        return unopenedProvider(error.message, clock);
-      }
+      return provide(channel);
     },
     simulator: () => (defaultKind === "simulator" ? (simulators.get(DEFAULT_CHANNEL_ID) ?? null) : null),
     close() {

@@ -14,6 +14,7 @@ import {
 import { fetchTemplates } from "./cloud.ts";
 import type { Config } from "./config.ts";
 import type { Engines } from "./engines.ts";
+import { portRefusal } from "./http/listen.ts";
 import { openVault, sealCloudSecrets } from "./vault.ts";
 
 /** The number that the twin has for the default channel; no real one is called so. */
@@ -60,6 +61,9 @@ export async function openTwin(
       },
     ],
     templates: TEMPLATES,
+  }).catch((error: unknown) => {
+    const isPorts = error instanceof Error && "syscall" in error && error.syscall === "listen";
+    throw isPorts ? portRefusal(error, { host: "127.0.0.1", port: config.twinPort, setting: "TWIN_PORT" }) : error;
   });
   return {
     ...twin,
@@ -71,13 +75,14 @@ export async function openTwin(
 }
 
 /**
- * Starts the twin and connects the default channel to it. Throws an `AppError` where that channel is connected to a WhatsApp of
- * somebody's own.
+ * Starts the twin and connects the default channel to it, until it is closed. Throws an `AppError` where that channel is connected
+ * to a WhatsApp of somebody's own.
  */
 export async function startTwin(
   config: Pick<Config, "dataDir" | "secretsKey" | "simulator" | "twinPort">,
-  { store, clock }: Engines,
+  engines: Engines,
 ): Promise<OwnTwin> {
+  const { store, clock } = engines;
   const channel = (await store.channels.read(DEFAULT_CHANNEL_ID)) ?? defaultChannel(clock.now());
   if (channel.settings.kind !== "simulator" && !isTwins(channel)) {
     const message = `The default channel is connected to a WhatsApp of your own (${channel.settings.kind}), which the twin would replace: start it on another DATA_DIR.`;
@@ -86,17 +91,29 @@ export async function startTwin(
   const twin = await openTwin(config, join(config.dataDir, "whatsapp-twin.db"));
   const { cloud, secrets } = twin;
   const sealed = sealCloudSecrets(openVault(config), DEFAULT_CHANNEL_ID, secrets);
-  await store.channels.change(DEFAULT_CHANNEL_ID, { settings: { kind: "cloud", cloud }, secrets: sealed }, clock.now(), null);
+  // Whoever writes becomes a lead, as with every channel that is made one of this kind.
+  const fields = { settings: { kind: "cloud", cloud }, secrets: sealed, creates_leads: true } as const;
+  await store.channels.change(DEFAULT_CHANNEL_ID, fields, clock.now(), null);
   const read = await fetchTemplates(channel, cloud, secrets, clock);
   if (read.kind === "read") await store.templates.replace(DEFAULT_CHANNEL_ID, read.templates);
-  return twin;
+  return {
+    ...twin,
+    async close() {
+      // Whoever runs on these data next, or already does, must not send to a twin that is gone.
+      try {
+        await leaveTwin(engines);
+      } finally {
+        await twin.close();
+      }
+    },
+  };
 }
 
-/** Connects a default channel that an earlier run left at the twin to the simulator again. */
+/** Connects a default channel that is at the twin, perhaps since a run that was killed, to the simulator again. */
 export async function leaveTwin({ store, clock }: Engines): Promise<void> {
   const channel = await store.channels.read(DEFAULT_CHANNEL_ID);
   if (channel === null || !isTwins(channel)) return;
-  const fields = { settings: { kind: "simulator" }, secrets: null } as const;
+  const fields = { settings: { kind: "simulator" }, secrets: null, creates_leads: false } as const;
   await store.channels.change(DEFAULT_CHANNEL_ID, fields, clock.now(), channel.updated_at);
 }
 

@@ -30,11 +30,14 @@ export const WebhookBody = Type.Object(
     kinds: Type.Optional(
       Type.Array(ActivityKindJson, {
         ...HEARD,
-        errorMessage: { minItems: "must not be empty: leave `kinds` out for all but campaign.progress" },
+        errorMessage: { minItems: "must not be empty: leave `kinds` out for all but campaign.progress and channel.pairing" },
       }),
     ),
   },
-  { additionalProperties: false, description: "Without `kinds` it hears of everything but campaign.progress." },
+  {
+    additionalProperties: false,
+    description: "Without `kinds` it hears of everything but campaign.progress and channel.pairing.",
+  },
 );
 export const WebhookChangeBody = Type.Object(
   {

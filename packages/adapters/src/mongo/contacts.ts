@@ -6,18 +6,22 @@ import type { AnyBulkWriteOperation } from "mongodb";
 import type { ChannelContactDocument } from "./documents.ts";
 import type { Tables } from "./tables.ts";
 
-/** A text from a number, and under which name WhatsApp knows its sender, where it tells. */
+/** Who was heard of by a number: under which name WhatsApp knows them, where it tells, and when they wrote, where they did. */
 export interface HeardFrom {
   channel_id: string;
   phone: string;
   user_id: string | null;
-  at: Instant;
+  /** Null where they only used WhatsApp's own controls. */
+  last_text_at: Instant | null;
 }
 
 export async function noteTexts(tables: Tables, texts: readonly HeardFrom[]): Promise<void> {
   await tables.channel_contact.write(
-    texts.map(({ channel_id, phone, user_id, at }) =>
-      noting(channel_id, phone, { $max: { last_text_at: at }, ...(user_id === null ? {} : { $set: { user_id } }) }),
+    texts.map(({ channel_id, phone, user_id, last_text_at }) =>
+      noting(channel_id, phone, {
+        ...(last_text_at === null ? {} : { $max: { last_text_at } }),
+        ...(user_id === null ? {} : { $set: { user_id } }),
+      }),
     ),
   );
 }
@@ -26,7 +30,7 @@ export async function noteSends(tables: Tables, channelId: string, phones: reado
   await tables.channel_contact.write(phones.map((phone) => noting(channelId, phone, { $max: { last_sent_at: now } })));
 }
 
-type Change = { $max: Partial<ChannelContactDocument>; $set?: Partial<ChannelContactDocument> };
+type Change = { $max?: Partial<ChannelContactDocument>; $set?: Partial<ChannelContactDocument> };
 
 function noting(channel_id: string, phone: string, change: Change): AnyBulkWriteOperation<ChannelContactDocument> {
   const update = { $setOnInsert: { channel_id, phone }, ...change };

@@ -152,7 +152,8 @@ function hearOne(hearing: Hearing, event: InboundEvent): number {
   const { now } = hearing;
   const { provider_id: _id, channel_id, from, user_id = null, name, text, at } = event;
   const wish = wishOf(event);
-  if (isE164(from)) hearing.contacts.push({ channel_id, phone: from, user_id, at });
+  if (isE164(from))
+    hearing.contacts.push({ channel_id, phone: from, user_id, last_text_at: (event.wish ?? null) === null ? at : null });
   const leadIds = hearing.leads.get(from) ?? [];
   const ofChannel = hearing.messages.get(channel_id);
   const answered = answeredMessage(

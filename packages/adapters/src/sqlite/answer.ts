@@ -1,4 +1,4 @@
-/** Owns how a verb's result or failure crosses from a database thread: as data, because a copied error loses all but its text. */
+/** Owns how a result or failure crosses from a database thread: as data, because a copied error loses all but its text. */
 import { AppError, type AppErrorCode } from "@mini-crm/core/app-error";
 import type { Verbs } from "./verbs.ts";
 
@@ -10,17 +10,30 @@ export interface Call {
 
 export type Answer = { ok: true; value: unknown } | { ok: false; code: AppErrorCode; message: string; retryable: boolean };
 
-/** Calls a verb of what `open` answers; what the surroundings did wrong becomes an answer, what the program did wrong is thrown. */
+/** Calls a verb of what `open` answers. */
 export function answerOn(open: () => Verbs, { verb, args }: Call): Answer {
-  try {
+  return answering(() => {
     const called = open()[verb] as (...given: readonly unknown[]) => unknown;
-    return { ok: true, value: called(...args) };
+    return called(...args);
+  });
+}
+
+/** What `work` comes to; what the surroundings did wrong becomes an answer, what the program did wrong is thrown. */
+export function answering(work: () => unknown): Answer {
+  try {
+    return { ok: true, value: work() };
   } catch (error) {
     if (error instanceof AppError) return { ok: false, code: error.code, message: error.message, retryable: error.retryable };
     const failure = surroundingsFailure(error);
     if (failure === null) throw error;
     return { ok: false, ...failure, retryable: true };
   }
+}
+
+/** The value of an answer; throws the failure that it tells of. */
+export function valueOf(answer: Answer): unknown {
+  if (answer.ok) return answer.value;
+  throw new AppError(answer.code, answer.message, { retryable: answer.retryable });
 }
 
 const FULL = 13;

@@ -68,14 +68,18 @@ export function noteRecipients(connection: Connection, channelId: string, phones
   );
 }
 
-/** Notes who wrote: the texts are new ones. Senders without a number are nobody that could be written to. */
+/**
+ * Notes who wrote: the texts are new ones. Senders without a number are nobody that could be written to, and who used WhatsApp's own
+ * controls has written nothing.
+ */
 export function noteSenders(connection: Connection, texts: readonly InboundEvent[]): void {
   const senders = texts.filter(({ from }) => isE164(from));
   if (senders.length === 0) return;
   connection.run(
     `INSERT INTO channel_contact (channel_id, phone, last_text_at, user_id)
-       SELECT value ->> 'channel_id', value ->> 'from', value ->> 'at', value ->> 'user_id' FROM json_each(?) WHERE TRUE
-     ON CONFLICT DO UPDATE SET last_text_at = max(coalesce(last_text_at, 0), excluded.last_text_at),
+       SELECT value ->> 'channel_id', value ->> 'from', iif(value ->> 'wish' IS NULL, value ->> 'at', NULL), value ->> 'user_id'
+       FROM json_each(?) WHERE TRUE
+     ON CONFLICT DO UPDATE SET last_text_at = coalesce(max(last_text_at, excluded.last_text_at), last_text_at, excluded.last_text_at),
        user_id = coalesce(excluded.user_id, user_id)`,
     JSON.stringify(senders),
   );

@@ -2,7 +2,7 @@
 import { AppError } from "@mini-crm/core/app-error";
 import type { Clock } from "@mini-crm/core/ports/clock";
 import { Piscina } from "piscina";
-import { type Answer, answerOn, type Call } from "./answer.ts";
+import { type Answer, answerOn, type Call, valueOf } from "./answer.ts";
 import { openConnection } from "./connection.ts";
 import { migrate } from "./schema.ts";
 import type { ThreadData } from "./thread.ts";
@@ -108,9 +108,4 @@ async function ask(thread: Thread, call: Call): Promise<unknown> {
   const bytes = call.args.flatMap((arg) => (arg instanceof Uint8Array && arg.buffer instanceof ArrayBuffer ? [arg.buffer] : []));
   const answer = bytes.length > 0 ? thread.run(call, { transferList: bytes }) : thread.run(JSON.stringify(call));
   return valueOf(await answer);
-}
-
-function valueOf(answer: Answer): unknown {
-  if (answer.ok) return answer.value;
-  throw new AppError(answer.code, answer.message, { retryable: answer.retryable });
 }

@@ -1,18 +1,16 @@
 /** Owns the `WebhookTransport` port over HTTP, and sees to it that nobody outside can make this machine call its own network. */
-import { type LookupAddress, lookup as lookUp } from "node:dns";
 import { type IncomingMessage, type RequestOptions, request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
-import { isIP, type LookupFunction } from "node:net";
 import type { TransportAnswer, WebhookPost, WebhookTransport } from "@mini-crm/core/ports/webhook-transport";
 import { clip } from "@mini-crm/core/text";
-import { isPublicAddress } from "./public-address.ts";
+import { lookUpPublic, NotPublic, privateAddressIn } from "./public-lookup.ts";
 
 const EXCERPT_BYTES = 1024;
 
 export function httpWebhookTransport({ toPrivateAddresses }: { toPrivateAddresses: boolean }): WebhookTransport {
   const refusalOf = (url: string): string | null => {
-    const host = hostOf(new URL(url));
-    return toPrivateAddresses || isIP(host) === 0 || isPublicAddress(host) ? null : notPublic(host);
+    const address = toPrivateAddresses ? null : privateAddressIn(new URL(url));
+    return address === null ? null : notPublic(address);
   };
 
   return {
@@ -48,7 +46,7 @@ function postTo(url: URL, { headers, body, timeoutMs, signal }: WebhookPost, opt
       const ended = timeout.aborted
         ? `No answer came within ${timeoutMs / 1000} s.`
         : "This process stopped before an answer came.";
-      if (error instanceof NotPublic) resolve({ kind: "refused", reason: error.message });
+      if (error instanceof NotPublic) resolve({ kind: "refused", reason: notPublic(error.address) });
       else resolve({ kind: "failed", reason: error.name === "AbortError" ? ended : reasonOf(error) });
     });
     sent.end(body);
@@ -77,28 +75,6 @@ function reasonOf(error: Error): string {
   return clip(error.message === "" && "code" in error ? String(error.code) : error.message);
 }
 
-class NotPublic extends Error {}
-
 function notPublic(address: string): string {
   return `${address} is no public address: webhooks only reach those, unless WEBHOOKS_TO_PRIVATE_ADDRESSES=true is set.`;
-}
-
-/**
- * Looks a name up and hands on its public addresses only. The connection is made to one of these very addresses, so a name that
- * means another address a moment later gains nothing.
- */
-const lookUpPublic: LookupFunction = (hostname, options, callback) => {
-  lookUp(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {
-    if (error !== null) return callback(error, "");
-    const usable = addresses.filter(({ address }) => isPublicAddress(address));
-    const [first] = usable;
-    if (first === undefined) return callback(new NotPublic(notPublic(addresses[0]?.address ?? hostname)), "");
-    if (options.all === true) callback(null, usable);
-    else callback(null, first.address, first.family);
-  });
-};
-
-/** The name or address in a URL; IPv6 without its brackets. */
-function hostOf(url: URL): string {
-  return url.hostname.replace(/^\[(.*)\]$/, "$1");
 }

@@ -1,13 +1,11 @@
 /** Owns images and documents on their way out: fetched from their link once, uploaded once, and then sent to many. */
-import { lookup as lookUp } from "node:dns";
 import { type IncomingMessage, request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
-import { isIP, type LookupFunction } from "node:net";
 import type { Instant } from "@mini-crm/core/instant";
 import type { Media } from "@mini-crm/core/message/content";
 import type { Clock } from "@mini-crm/core/ports/clock";
 import type { proto } from "baileys";
-import { isPublicAddress } from "../webhook-http/public-address.ts";
+import { lookUpPublic, NotPublic, privateAddressIn } from "../webhook-http/public-lookup.ts";
 
 const MOST_BYTES: Readonly<Record<Media["kind"], number>> = { image: 16_000_000, document: 64_000_000 };
 const FETCH_TIMEOUT_MS = 30_000;
@@ -82,8 +80,8 @@ async function answerOf(url: URL, toPrivateAddresses: boolean, redirects = 0): P
 
 function get(url: URL, toPrivateAddresses: boolean): Promise<IncomingMessage> {
   if (url.protocol !== "http:" && url.protocol !== "https:") throw new Error("a link begins with http:// or https://.");
-  const host = url.hostname.replace(/^\[|\]$/g, "");
-  if (!toPrivateAddresses && isIP(host) !== 0 && !isPublicAddress(host)) throw notPublic(host);
+  const address = toPrivateAddresses ? null : privateAddressIn(url);
+  if (address !== null) throw new NotPublic(address);
   const request = url.protocol === "https:" ? requestHttps : requestHttp;
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(FETCH_TIMEOUT_MS);
@@ -105,20 +103,4 @@ async function bodyOf(response: IncomingMessage, mostBytes: number): Promise<Buf
     if (bytes > mostBytes) throw new Error(`it is larger than ${mostBytes / 1_000_000} MB.`);
   }
   return Buffer.concat(chunks);
-}
-
-/** The connection is made to one of these very addresses, so a name that means another address a moment later gains nothing. */
-const lookUpPublic: LookupFunction = (hostname, options, callback) => {
-  lookUp(hostname, { ...options, all: true }, (error, addresses) => {
-    if (error !== null) return callback(error, "");
-    const usable = addresses.filter(({ address }) => isPublicAddress(address));
-    const [first] = usable;
-    if (first === undefined) return callback(notPublic(addresses[0]?.address ?? hostname), "");
-    if (options.all === true) callback(null, usable);
-    else callback(null, first.address, first.family);
-  });
-};
-
-function notPublic(address: string): Error {
-  return new Error(`${address} is not a public address.`);
 }

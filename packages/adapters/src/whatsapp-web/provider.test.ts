@@ -288,7 +288,7 @@ describe("what people write", () => {
     let isStuck = false;
     const sessions: SessionStore = {
       ...stage.sessions,
-      hold: (request) => (isStuck ? new Promise(() => {}) : stage.sessions.hold(request)),
+      hold: async (request) => (isStuck ? { kind: "elsewhere", owner: "nobody", until: 0 } : stage.sessions.hold(request)),
       write(request) {
         const keys = Object.keys(request.entries);
         writes.push(keys);

@@ -38,7 +38,8 @@ export function openSocket(baileys: typeof Baileys, auth: AuthState, events: Soc
     auth,
     makeSignalRepository: (state, logger, pnToLid) => {
       const repository = baileys.DEFAULT_CONNECTION_CONFIG.makeSignalRepository(state, logger, pnToLid);
-      return { ...repository, decryptMessage: keepingTexts(baileys, state, repository, stanzas) };
+      const decryptMessage = keepingTexts(baileys, state, repository, stanzas);
+      return { ...repository, ...oneByOne({ ...repository, decryptMessage }) };
     },
     getMessage: async ({ id }) => contentOf(baileys, events, id ?? ""),
   });
@@ -120,6 +121,32 @@ function keepingTexts(
   };
 }
 
+/**
+ * libsignal carries out what waits for a Signal address in the context of whoever came first, and so outside of the others'
+ * transactions. Where nobody of this account ever waits there, each stays in its own.
+ */
+function oneByOne(repository: Repository): Pick<Repository, "decryptMessage" | "encryptMessage" | "injectE2ESession"> {
+  const turns = new Map<string, Promise<void>>();
+  const inTurn = <R extends { jid: string }, T>(work: (request: R) => Promise<T>) => {
+    return (request: R): Promise<T> => {
+      const address = repository.jidToSignalProtocolAddress(request.jid);
+      const done = (turns.get(address) ?? Promise.resolve()).then(() => work(request));
+      const turn = done.then(
+        () => {},
+        () => {},
+      );
+      turns.set(address, turn);
+      void turn.then(() => turns.get(address) === turn && turns.delete(address));
+      return done;
+    };
+  };
+  return {
+    decryptMessage: inTurn(repository.decryptMessage),
+    encryptMessage: inTurn(repository.encryptMessage),
+    injectE2ESession: inTurn(repository.injectE2ESession),
+  };
+}
+
 function phoneOfLidBy({ lidMapping }: Pick<Repository, "lidMapping">): PhoneOfLid {
   return (lid) => lidMapping.getPNForLID(lid);
 }
@@ -132,7 +159,7 @@ async function takeMessages(
 ): Promise<void> {
   for (const message of messages) {
     const text = await textOfMessage(baileys, message, phoneOfLidBy(signalRepository)).catch(() => null);
-    // Where it cannot be kept the session is lost, and the one who has it now asks the phone again.
+    // Where it cannot be kept, the session is another's now, and nothing is left to do here.
     if (text !== null) await events.text(text).catch(() => {});
   }
 }

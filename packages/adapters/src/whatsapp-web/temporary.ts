@@ -1,5 +1,6 @@
 /** Owns what the tests of the adapter stand on: a fake WhatsApp Web, real sessions in a database, and a clock in a hurry. */
 import { randomBytes } from "node:crypto";
+import { AppError } from "@mini-crm/core/app-error";
 import type { SessionStore } from "@mini-crm/core/ports/channel-store";
 import type { Clock } from "@mini-crm/core/ports/clock";
 import { sleepOn } from "@mini-crm/core/ports/clock";
@@ -20,8 +21,10 @@ export interface Stage {
   provider(owner: string, changes?: Partial<WebProviderOptions>): WhatsAppProvider;
   /** Links it by QR code, as a person would; resolves when it is open. */
   link(provider: WhatsAppProvider): Promise<void>;
-  /** Ends the process `owner` as `kill -9` does: nothing of what it does has an effect any more, and nobody is told. */
+  /** Ends the process `owner` as `kill -9` does: nothing of what it does has an effect any more, and the store is not told. */
   kill(owner: string): void;
+  /** From now on the process `owner` cannot reach the store. */
+  cutOff(owner: string): void;
   /** What the session store holds, as it is stored. */
   stored(keys: readonly string[]): Promise<Record<string, string>>;
   /** Stops all providers, and ends the rest. */
@@ -38,6 +41,7 @@ export async function openStage({ hurry = 1, ...options }: FakeOptions & { hurry
   const vault = createVault(randomBytes(32));
   const providers = new Map<string, WhatsAppProvider>();
   const killed = new Set<string>();
+  const cutOff = new Set<string>();
   const channelId = "default";
 
   return {
@@ -48,7 +52,7 @@ export async function openStage({ hurry = 1, ...options }: FakeOptions & { hurry
       const socket = { url: fake.url, mediaAgent: fake.mediaAgent };
       const provider = createWebProvider({
         ...{ channelId, clock, vault, owner, socket, toPrivateAddresses: true },
-        sessions: mortal(sessions, () => killed.has(owner)),
+        sessions: mortal(sessions, { isDead: () => killed.has(owner), isCutOff: () => cutOff.has(owner) }),
         ...changes,
       });
       providers.set(owner, provider);
@@ -56,9 +60,12 @@ export async function openStage({ hurry = 1, ...options }: FakeOptions & { hurry
     },
     kill(owner) {
       killed.add(owner);
-      providers.delete(owner);
       fake.dropAll();
+      // A dead process connects no more; that it comes to this end in order changes nothing outside of it.
+      void providers.get(owner)?.stop();
+      providers.delete(owner);
     },
+    cutOff: (owner) => void cutOff.add(owner),
     async link(provider) {
       await provider.start();
       await provider.pair({ method: "qr", phone: null });
@@ -75,15 +82,18 @@ export async function openStage({ hurry = 1, ...options }: FakeOptions & { hurry
   };
 }
 
-/** The sessions of a process that, once it is dead, gets no answer. */
-function mortal(sessions: SessionStore, isDead: () => boolean): SessionStore {
-  const answered = <T>(answer: () => Promise<T>): Promise<T> => (isDead() ? new Promise(() => {}) : answer());
+/** The sessions as one process reaches them, or does not. */
+function mortal(sessions: SessionStore, { isDead, isCutOff }: { isDead: () => boolean; isCutOff: () => boolean }): SessionStore {
+  const reach = async <T>(answer: () => Promise<T>, ofTheDead: T): Promise<T> => {
+    if (isCutOff()) throw new AppError("STORE_UNAVAILABLE", "The store cannot be reached", { retryable: true });
+    return isDead() ? ofTheDead : answer();
+  };
   return {
-    hold: (request) => answered(() => sessions.hold(request)),
-    letGo: (channelId, owner) => answered(() => sessions.letGo(channelId, owner)),
-    read: (channelId, keys) => answered(() => sessions.read(channelId, keys)),
-    write: (request) => answered(() => sessions.write(request)),
-    clear: (request) => answered(() => sessions.clear(request)),
+    hold: (request) => reach(() => sessions.hold(request), { kind: "elsewhere", owner: "nobody", until: 0 }),
+    letGo: (channelId, owner) => reach(() => sessions.letGo(channelId, owner), undefined),
+    read: (channelId, keys) => reach(() => sessions.read(channelId, keys), {}),
+    write: (request) => reach(() => sessions.write(request), false),
+    clear: (request) => reach(() => sessions.clear(request), false),
   };
 }
 

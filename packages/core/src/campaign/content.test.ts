@@ -86,6 +86,12 @@ describe("a campaign is refused, in words", () => {
       [{ template: asked, media: IMAGE }, CLOUD, { ...OFFER, header: { format: "DOCUMENT" } }],
       /document/,
     ],
+    [
+      "whose template has a parameter in its header",
+      [{ template: asked }, CLOUD, { ...OFFER, header: { format: "TEXT", text: "For {{1}}" } }],
+      /parameter in its header/,
+    ],
+    ["whose template is for codes", [{ template: asked }, CLOUD, { ...OFFER, category: "AUTHENTICATION" }], /one-time codes/],
     ["with a header that cannot be sent", [{ template: asked }, CLOUD, { ...OFFER, header: { format: "VIDEO" } }], /VIDEO/],
   ])("%s", async (_what, args, reason) => {
     expect(await refusal(...args)).toMatch(reason);

@@ -44,6 +44,7 @@ export function templateProblem(
   if (known.status !== "APPROVED") {
     return `${called} is ${known.status}, and only approved ones are sent: wait for Meta's approval, or choose another one`;
   }
+  if (known.category === "AUTHENTICATION") return `${called} is for one-time codes, which no campaign sends: choose another one`;
   const places = placesIn(known.body);
   const given = parameters.map((parameter, index) => parameter.name ?? String(index + 1));
   if (places.length !== given.length || places.some((place) => !given.includes(place))) {
@@ -53,6 +54,9 @@ export function templateProblem(
 }
 
 function headerProblem(called: string, { header }: WhatsAppTemplate, media: Campaign["options"]["media"]): string | null {
+  if (header?.format === "TEXT" && placesIn(header.text).length > 0) {
+    return `${called} has a parameter in its header, which cannot be filled from here: choose another one`;
+  }
   const wanted = header === null || header.format === "TEXT" ? null : header.format;
   if (wanted === null && media !== null) return `${called} has no media in its header: leave \`media\` out`;
   if (wanted === null) return null;

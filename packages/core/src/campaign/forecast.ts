@@ -117,7 +117,9 @@ function throughCanary({ campaign }: Circumstances, outlook: Outlook): Instant |
   if (firstGone === null) return null;
   const lookAt = (room > 0 ? null : canaryLookAt(campaign, canary)) ?? firstGone + canary.wait_minutes * 60_000;
   const ahead = room > 0 ? 0 : outlook.ahead;
-  return forecastEnd({ ...outlook, pending: outlook.pending - Math.max(0, room), ahead, quietUntil: lookAt });
+  const end = forecastEnd({ ...outlook, pending: outlook.pending - Math.max(0, room), ahead, quietUntil: lookAt });
+  // All of them together are people of the same days, however the wait parts them.
+  return end === null ? null : Math.max(end, forecastEnd(outlook) ?? end);
 }
 
 function peopleOf({ channel, recipientUse }: Circumstances): NonNullable<Outlook["people"]> | null {

@@ -41,6 +41,20 @@ test.each([
     1 + 15 + 9,
   ],
   ["where all of them go first, nobody waits", found({ matched: 1, variants: [1] }), { canary: CANARY }, {}, 0],
+  [
+    "who goes first counts among the people of the same day as the others",
+    found({ matched: 540, variants: [540] }),
+    { canary: CANARY },
+    { rate: null, measuredPerMinute: 1_000, people: { most: 500, recipients: 0, resetAt: NOW } },
+    24 * 60,
+  ],
+  [
+    "the people of a day hold up what the rate would let go",
+    found({ matched: 60, variants: [60] }),
+    {},
+    { people: { most: 250, recipients: 240, resetAt: NOW + 90 * MINUTE_MS } },
+    90,
+  ],
   ["nobody is sent anything at no time", found({ matched: 5 }), {}, {}, null],
   ["without a limit nobody knows", found({ matched: 5, variants: [5] }), {}, { rate: null }, null],
 ] as const)("%s", (_what, survey, options, channel, expected) => {

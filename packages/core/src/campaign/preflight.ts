@@ -171,6 +171,8 @@ export function forecastOf(
   const goesOnAt = firstEnd === null || options.canary === null ? null : firstEnd + options.canary.wait_minutes * 60_000;
   const restEnd = goesOnAt === null ? null : forecastEnd({ ...rest, pending: final - first, quietUntil: goesOnAt });
   const quietEnd = forecastEnd({ ...rest, pending: survey.quiet.leads, quietUntil: survey.quiet.until });
-  const ends = [firstEnd, restEnd, quietEnd].filter((end) => end !== null);
+  // All of them together are people of the same days, however a canary and quiet hours part them.
+  const allEnd = forecastEnd({ ...channel, pending: final, quietUntil: null });
+  const ends = [firstEnd, restEnd, quietEnd, allEnd].filter((end) => end !== null);
   return ends.length === 0 ? null : Math.max(...ends);
 }

@@ -1,18 +1,25 @@
 /** Owns sending a test: one of a campaign's texts with a lead's data, to numbers that somebody names or to the lead's own. */
+
+import { unreachable } from "../app-error.ts";
+import { abilitiesOf, type Channel } from "../channel/channel.ts";
+import type { Instant } from "../instant.ts";
 import type { Lead } from "../lead/lead.ts";
 import type { Content } from "../message/content.ts";
 import type { DirectMessage } from "../message/direct-message.ts";
 import { messageId } from "../message/message.ts";
+import { reasonOf } from "../message/reasons.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { EventBus } from "../ports/event-bus.ts";
 import type { Store } from "../ports/store.ts";
 import type { Rule } from "../segment/rule.ts";
-import { render, templateOf } from "../template/template.ts";
-import type { Campaign } from "./campaign.ts";
+import { allowedTo } from "./allowed.ts";
+import type { Campaign, FrozenContent, FrozenVariant } from "./campaign.ts";
+import { contentOf } from "./content.ts";
 import { variantOf, variantsOf } from "./variant.ts";
+import { type Worded, wordsFor } from "./words.ts";
 
 export interface TestDeps {
-  store: Pick<Store, "campaigns" | "leads" | "segments">;
+  store: Pick<Store, "campaigns" | "leads" | "segments" | "channels" | "templates" | "contacts">;
   bus: Pick<EventBus, "commit">;
   clock: Pick<Clock, "now">;
   newId: () => string;
@@ -55,26 +62,58 @@ export async function sendTest(deps: TestDeps, campaignId: string, { to, lead_id
   const theirs = texts[variantOf(texts, messageId(campaignId, lead._id))];
   const text = variant === null ? theirs : texts.find(({ name }) => name === variant);
   if (text === undefined) return { kind: "unknown_variant", names: texts.map(({ name }) => name) };
-  const now = clock.now();
-  const rendered = render(templateOf(text.template), lead, now);
-  if (rendered.kind !== "text") {
-    const reason = rendered.kind === "blank" ? nothingKnownFor(rendered.variable) : rendered.reason;
-    return { kind: "not_rendered", lead_id: lead._id, reason };
-  }
   const optedOut = await optedOutAmong(deps, phones);
   if (optedOut.length > 0) return { kind: "opted_out", phones: optedOut };
+  const now = clock.now();
+  const checked = await checkedContent(deps, campaign);
+  if (!checked.ok) return { kind: "not_rendered", lead_id: lead._id, reason: checked.reason };
+  const written = await write(deps, { channel: checked.channel, text, content: checked.content }, lead, phones, now);
+  if (!written.ok) return { kind: "not_rendered", lead_id: lead._id, reason: written.reason };
 
-  const { channel_id } = campaign;
-  const { media, buttons } = campaign.frozen?.content ?? campaign.options;
-  const content: Content = { text: rendered.text, media, buttons, template: null };
-  const common = { ...UNSENT, campaign_id: campaignId, channel_id, lead_id: lead._id, variant: text.name, content };
-  const tests = phones.map((phone): DirectMessage => ({ ...common, _id: newId(), phone, created_at: now }));
+  const common = { ...UNSENT, campaign_id: campaignId, channel_id: campaign.channel_id, lead_id: lead._id, variant: text.name };
+  const tests = written.to.map(({ phone, content }): DirectMessage => {
+    return { ...common, _id: newId(), phone, content, created_at: now };
+  });
   await bus.commit([{ step: "write", input: { messages: tests } }]);
   return { kind: "queued", tests };
 }
 
-function nothingKnownFor(variable: string): string {
-  return `Nothing is known for {{ ${variable} }}: give it a default, or another \`lead_id\``;
+/** What goes out besides the text: what the start has frozen, else what a start would freeze now. */
+async function checkedContent({ store }: TestDeps, campaign: Campaign): ReturnType<typeof contentOf> {
+  const checked = await contentOf(store, campaign);
+  return checked.ok && campaign.frozen !== null ? { ...checked, content: campaign.frozen.content } : checked;
+}
+
+/** What goes to each number: as with the campaign's messages, the template where nothing else may be sent. */
+async function write(
+  { store }: TestDeps,
+  { channel, text, content }: { channel: Channel; text: FrozenVariant; content: FrozenContent },
+  lead: Lead,
+  phones: readonly string[],
+  now: Instant,
+): Promise<{ ok: true; to: { phone: string; content: Content }[] } | { ok: false; reason: string }> {
+  const over = { channelId: channel._id, hasWindow: abilitiesOf(channel.settings.kind).has_window };
+  const allowed = await allowedTo(store.contacts, over, phones, now);
+  const to: { phone: string; content: Content }[] = [];
+  for (const phone of phones) {
+    const { worded } = wordsFor({ variants: [text], content }, "", lead, now, allowed(phone));
+    if (worded.kind !== "content") return { ok: false, reason: whyNot(worded, phone) };
+    to.push({ phone, content: worded.content });
+  }
+  return { ok: true, to };
+}
+
+function whyNot(worded: Exclude<Worded, { kind: "content" }>, phone: string): string {
+  switch (worded.kind) {
+    case "blank":
+      return `Nothing is known for {{ ${worded.variable} }}: give it a default, or another \`lead_id\``;
+    case "failed":
+      return worded.reason;
+    case "outside_window":
+      return `${phone}: ${reasonOf("outside_window")}`;
+    default:
+      return unreachable(worded);
+  }
 }
 
 const UNSENT = {

@@ -195,7 +195,7 @@ function hasAllGoneOut(campaign: Campaign): boolean {
 
 export function rateText(rate: RateLimit): string {
   const { messages, windowMs } = rate;
-  return `${amount(messages, "message")} ${isByTheMinute(rate) ? "a minute" : `in any ${Math.round(windowMs / 1_000)} s`}`;
+  return `${amount(messages, "message")} ${isByTheMinute(rate) ? "a minute" : `in any ${Math.round(windowMs / 100) / 10} s`}`;
 }
 
 /** How many messages a minute `rate` allows: as it was set where it was set so, else to one decimal. */

@@ -84,6 +84,46 @@ describe("whoever may only be sent a template", () => {
   });
 });
 
+describe("what WhatsApp would refuse as if the whole campaign were wrong is one recipient's failure", () => {
+  const long = (characters: number) => ({ ...ANA, name: "x".repeat(characters) });
+  const to = (lead: Lead, content: FrozenContent, allowed: "anything" | "template") =>
+    wordsFor({ variants, content }, ID, lead, NOW, allowed).worded;
+  const image = { kind: "image" as const, link: "https://example.org/a.png", filename: null };
+
+  test.each<[what: string, content: FrozenContent, room: number]>([
+    ["under media", { ...NO_CONTENT, media: image }, 1_021],
+    ["above buttons", { ...NO_CONTENT, buttons: ["Yes"] }, 1_021],
+    ["alone", NO_CONTENT, 4_093],
+  ])("a text that is too long %s", (_what, content, room) => {
+    expect(to(long(room), content, "anything").kind).toBe("content");
+    expect(to(long(room + 1), content, "anything")).toMatchObject({
+      kind: "failed",
+      reason: expect.stringContaining("characters"),
+    });
+  });
+
+  test("a template that becomes too long with its values", () => {
+    const content = { ...NO_CONTENT, template: template({ body: "Hi {{1}}", parameters: [{ name: null, value: "{{name}}" }] }) };
+    expect(to(long(1_021), content, "template").kind).toBe("content");
+    expect(to(long(1_022), content, "template")).toMatchObject({
+      kind: "failed",
+      reason: expect.stringContaining("in a template"),
+    });
+  });
+
+  test("a parameter that is empty when it is rendered", () => {
+    const empty = template({ body: "{{1}}", parameters: [{ name: null, value: "{% if name == 'Bo' %}Bo{% endif %} " }] });
+    expect(to(ANA, { ...NO_CONTENT, template: empty }, "template").kind).toBe("failed");
+  });
+
+  test("while braces in a value are only text", () => {
+    const lead = { ...ANA, name: "{{2}}" };
+    expect(to(lead, { ...NO_CONTENT, template: template() }, "template")).toMatchObject({
+      content: { text: "Dear {{2}}, you are gold plus. Bye {{2}}!" },
+    });
+  });
+});
+
 test("places of parameters are told once each, in their order", () => {
   expect(placesIn("{{2}} {{ 1 }} {{2}} {{first_name}} {{}} {{a b}}")).toEqual(["2", "1", "first_name"]);
   expect(placesIn("none")).toEqual([]);

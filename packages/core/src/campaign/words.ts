@@ -25,7 +25,19 @@ export function wordsFor(
   const rendered = render(templateOf(variants[variant]?.template ?? ""), lead, now);
   if (rendered.kind !== "text") return { variant, worded: rendered };
   const { media, buttons } = content;
-  return { variant, worded: { kind: "content", content: { text: rendered.text, media, buttons, template: null } } };
+  const worded: Worded = { kind: "content", content: { text: rendered.text, media, buttons, template: null } };
+  return { variant, worded: media === null && buttons.length === 0 ? worded : unlessTooLong(worded) };
+}
+
+/** What WhatsApp takes under media, above buttons and as a template's text, in UTF-16 units; a text alone may have more. */
+const MAX_BESIDES = 1_024;
+
+/** WhatsApp would refuse it as if the whole campaign were wrong. */
+function unlessTooLong(worded: Extract<Worded, { kind: "content" }>): Worded {
+  const { length } = worded.content.text;
+  if (length <= MAX_BESIDES) return worded;
+  const what = worded.content.template === null ? "with media or buttons" : "in a template";
+  return { kind: "failed", reason: `the message has ${length} characters; ${what} WhatsApp takes ${MAX_BESIDES}` };
 }
 
 function templateFor({ template, media }: FrozenContent, lead: Lead, now: Instant): Worded {
@@ -38,7 +50,8 @@ function templateFor({ template, media }: FrozenContent, lead: Lead, now: Instan
   }
   const { name, language } = template;
   const outgoing = { name, language, parameters };
-  return { kind: "content", content: { text: readsLike(template, parameters), media, buttons: [], template: outgoing } };
+  const text = readsLike(template, parameters);
+  return unlessTooLong({ kind: "content", content: { text, media, buttons: [], template: outgoing } });
 }
 
 /** Meta refuses parameters with line breaks, tabs or many spaces in a row. */

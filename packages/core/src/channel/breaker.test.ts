@@ -132,3 +132,31 @@ test("whatever happens: it never sends while open, comes back after the longest 
     }),
   );
 });
+
+test("without a connection it opens at once, and closes when one opens, however long that took", async () => {
+  const { it, clock, untilHalfOpen } = setup();
+  it.failed("no answer");
+  for (let round = 0; round < 4; round += 1) {
+    it.unconnected("logged out");
+    expect(it.state()).toMatchObject({ state: "open", reason: "logged out" });
+    it.connected(-1); // It was open before that, so this says nothing new.
+    expect(it.permits()).toBe(0);
+    await untilHalfOpen();
+  }
+  it.connected(clock.now());
+  expect(it.state()).toEqual({ state: "closed", since: clock.now(), failures: 0, reason: null });
+  it.unconnected("logged out again");
+  expect(it.until() - clock.now()).toBeLessThanOrEqual(OPTIONS.firstBackoffMs);
+});
+
+test("another connection mends nothing of what it had opened for before", async () => {
+  const { it, clock, open, untilHalfOpen } = setup();
+  open();
+  it.unconnected("the connection went as well");
+  it.connected(clock.now());
+  expect(it.state()).toMatchObject({ state: "open", reason: "cannot be reached" });
+  await untilHalfOpen();
+  it.unconnected("the connection went as well");
+  it.connected(clock.now());
+  expect(it.permits()).toBe(0);
+});

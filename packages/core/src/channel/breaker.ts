@@ -36,6 +36,10 @@ export interface Breaker {
    * as long.
    */
   failed(reason: string, restMs?: number | null): void;
+  /** There was no connection to send over: it opens at once, until a connection opens. */
+  unconnected(reason: string): void;
+  /** The connection is open, since then. */
+  connected(since: Instant): void;
   /** The truth for people: where it stands, since when, and why. */
   state(): BreakerState;
 }
@@ -44,6 +48,8 @@ export function createBreaker(clock: Pick<Clock, "now" | "random">, options: Bre
   let current: BreakerState = closed(clock.now());
   /** How often it has opened without having closed since. */
   let openings = 0;
+  /** When the last send failed for want of a connection, where it is open for nothing else; else null. */
+  let unconnectedAt: Instant | null = null;
 
   function state(): BreakerState {
     if (current.state === "open" && clock.now() >= current.until) {
@@ -75,21 +81,43 @@ export function createBreaker(clock: Pick<Clock, "now" | "random">, options: Bre
     const now = state();
     // A send that left before it opened says nothing of how things are since.
     if (now.state === "open") return;
+    begin(now.state === "closed" ? now.since : clock.now());
+  }
+
+  function begin(since: Instant): void {
     openings = 0;
-    current = closed(now.state === "closed" ? now.since : clock.now());
+    unconnectedAt = null;
+    current = closed(since);
   }
 
   function failed(reason: string, restMs: number | null = null): void {
     const now = state();
     // As for a success: of many sends at once, those that fail after the one that opened it change nothing.
     if (now.state === "open") return;
-    const failures = now.state === "closed" ? now.failures + 1 : options.failures;
-    if (failures < options.failures && restMs === null) {
-      current = { state: "closed", since: now.since, failures, reason };
+    if (now.state === "closed" && now.failures + 1 < options.failures && restMs === null) {
+      current = { ...now, failures: now.failures + 1, reason };
       return;
     }
+    open(reason, restMs ?? 0);
+    unconnectedAt = null;
+  }
+
+  function unconnected(reason: string): void {
+    const now = state();
+    if (now.state === "open") return;
+    // Where it had opened for something else, another connection has not mended that.
+    const isCause = now.state === "closed" || unconnectedAt !== null;
+    open(reason, 0);
+    unconnectedAt = isCause ? clock.now() : null;
+  }
+
+  function connected(since: Instant): void {
+    if (unconnectedAt !== null && since >= unconnectedAt) begin(since);
+  }
+
+  function open(reason: string, restMs: number): void {
     const at = clock.now();
-    current = { state: "open", since: at, until: at + Math.max(backoffMs(), restMs ?? 0), reason };
+    current = { state: "open", since: at, until: at + Math.max(backoffMs(), restMs), reason };
     openings += 1;
   }
 
@@ -99,7 +127,7 @@ export function createBreaker(clock: Pick<Clock, "now" | "random">, options: Bre
     return Math.round(fullMs * (0.75 + clock.random() / 4));
   }
 
-  return { permits, until, succeeded, failed, state };
+  return { permits, until, succeeded, failed, unconnected, connected, state };
 }
 
 function closed(since: Instant): BreakerState {

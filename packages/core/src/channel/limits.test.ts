@@ -50,3 +50,14 @@ test("a young linked device writes to few people, and to more from day to day", 
   expect(people(30)).toBeNull();
   expect(limitsOf(channel({ settings: web(false), paired_at: 0 }), OURS, 0).recipientsPerDay).toBeNull();
 });
+
+test("what is set for a minute is what a minute gets, also where it is counted by the second", () => {
+  for (const messages_per_minute of [61, 100, 119, 1_000, 4_801, 60_000]) {
+    const { rate } = limitsOf(channel({ settings: CLOUD, messages_per_minute }), OURS, 0);
+    if (rate === null) throw new Error("The Cloud API has a limit");
+    const perMinute = (rate.messages / rate.windowMs) * 60_000;
+    expect(perMinute).toBeLessThanOrEqual(messages_per_minute);
+    expect(perMinute).toBeGreaterThan(messages_per_minute * 0.999);
+    expect(rate.windowMs).toBeLessThan(2_000);
+  }
+});

@@ -27,9 +27,8 @@ export const NO_LIMITS: Readonly<SendingLimits> = Object.freeze({ rate: null, re
  * no minute ever holds more than the limit.
  */
 const MINUTE_MS = 61_000;
-const SECOND_MS = 1_000;
 
-/** Above so many a minute, Meta counts by the second. */
+/** Above so many a minute it is counted by the second, as Meta does. */
 const BY_THE_SECOND = 60;
 
 /** To one recipient Meta takes one message in six seconds. */
@@ -66,5 +65,7 @@ const MOST_BY_WEB = 20;
 function cloudRate(most: number): RateLimit {
   const perMinute = most === 0 ? CLOUD_DEFAULT : most;
   if (perMinute <= BY_THE_SECOND) return { messages: perMinute, windowMs: MINUTE_MS };
-  return { messages: Math.floor(perMinute / 60), windowMs: SECOND_MS };
+  // Of whole messages, in about a second: a second of whole messages would be up to half of them less.
+  const messages = Math.ceil(perMinute / 60);
+  return { messages, windowMs: Math.ceil((messages * 60_000) / perMinute) };
 }

@@ -21,6 +21,7 @@ const OWN = {
   lease_expired: "The worker that sent it did not say what came of it",
   quiet_hours: "It is within their quiet hours",
   too_soon: "Their number has just had another message",
+  channel_gone: "The channel that it was to go over has been removed",
 };
 
 /** The Cloud API's, which the other ways to WhatsApp speak as well. */

@@ -3,9 +3,9 @@ import type { Campaign, FrozenRun, Hold } from "../campaign/campaign.ts";
 import type { SteeringCommand } from "../campaign/lifecycle.ts";
 import type { InboundEvent, MessageWindow, StatusEvent, TopicEvent } from "../event/topics.ts";
 import type { Instant } from "../instant.ts";
+import type { DirectMessage } from "../message/direct-message.ts";
 import type { SendOutcome } from "../message/outcome.ts";
 import type { RetryableStatus } from "../message/retry.ts";
-import type { DirectMessage } from "../message/direct-message.ts";
 
 /** The outcome of one try; `attempt` and the worker's name prove that the message is still that worker's. */
 export interface AttemptOutcome {

@@ -19,8 +19,11 @@ export interface Webhook {
   updated_at: Instant;
 }
 
-/** What a webhook hears of where nothing else is said: all that happens, without the figures that change every second. */
-export const DEFAULT_WEBHOOK_KINDS: readonly ActivityKind[] = ACTIVITY_KINDS.filter((kind) => kind !== "campaign.progress");
+/** The figures change every second, and who sees a pairing's QR code can link a device of their own to the number. */
+const ONLY_BY_NAME: readonly ActivityKind[] = ["campaign.progress", "channel.pairing"];
+
+/** What a webhook hears of where nothing else is said. */
+export const DEFAULT_WEBHOOK_KINDS: readonly ActivityKind[] = ACTIVITY_KINDS.filter((kind) => !ONLY_BY_NAME.includes(kind));
 
 /** What a delivery can be of. */
 export type DeliveryKind = ActivityKind | "webhook.test";

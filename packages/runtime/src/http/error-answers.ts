@@ -84,6 +84,7 @@ const OUTAGES: Partial<Record<AppErrorCode, string>> = {
   STORE_UNAVAILABLE: "The database cannot be reached at the moment.",
   STORE_FULL: "The disk of the database is full: nothing can be written until there is room again.",
   BUS_UNAVAILABLE: "The event bus cannot be reached at the moment.",
+  INBOX_FULL: "So much of what WhatsApp told waits to be worked through that no more is taken.",
 };
 
 function unavailable(code: AppErrorCode): Refusal {

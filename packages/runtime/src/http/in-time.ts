@@ -9,17 +9,18 @@ export function reaches(clock: Clock, ping: () => Promise<void>): Promise<boolea
   return inTime(
     clock,
     ping().then(() => true),
+    false,
   );
 }
 
-/** What `check` says; false where it fails or takes too long. */
-export async function inTime(clock: Clock, check: Promise<boolean>): Promise<boolean> {
+/** What `check` says; `otherwise` where it fails or takes too long. */
+export async function inTime<T>(clock: Clock, check: Promise<T>, otherwise: T): Promise<T> {
   const answered = new AbortController();
-  const tooLate = clock.sleep(PING_TIMEOUT_MS, answered.signal).then(() => false);
+  const tooLate = clock.sleep(PING_TIMEOUT_MS, answered.signal).then(() => otherwise);
   try {
     return await Promise.race([check, tooLate]);
   } catch {
-    return false;
+    return otherwise;
   } finally {
     answered.abort();
   }

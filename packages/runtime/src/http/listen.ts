@@ -15,11 +15,16 @@ export async function listen(app: HttpServer, { name, host, port, setting }: Lis
   try {
     return await app.listen({ host, port, listenTextResolver: (url) => `${name} at ${url}` });
   } catch (error) {
-    throw new AppError("CONFIGURATION", refusalOf(error, { name, host, port, setting }), { retryable: false, cause: error });
+    throw portRefusal(error, { host, port, setting });
   }
 }
 
-function refusalOf(error: unknown, { host, port, setting }: ListenAddress): string {
+/** Why the port cannot be had, in one sentence; `error` is what listening was answered with. */
+export function portRefusal(error: unknown, address: Omit<ListenAddress, "name">): AppError {
+  return new AppError("CONFIGURATION", sentenceOf(error, address), { retryable: false, cause: error });
+}
+
+function sentenceOf(error: unknown, { host, port, setting }: Omit<ListenAddress, "name">): string {
   const code = error instanceof Error && "code" in error ? error.code : null;
   if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND") return `${host} is not an address of this machine: correct HOST.`;
   return `Port ${port} on ${host} ${reasonOf(code)}: choose another with ${setting}.`;

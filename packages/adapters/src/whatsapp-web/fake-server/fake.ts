@@ -50,6 +50,10 @@ export interface SentMessage {
   /** The text, or the caption of the media. */
   text: string;
   media: SentMedia | null;
+  /** When it arrived, in milliseconds since 1970. */
+  at: number;
+  /** The receipts of it that were sent, or wait for the client's next login. */
+  receipts: ("delivered" | "read")[];
 }
 
 export interface Writing {

@@ -63,7 +63,9 @@ test("a text is decrypted by its recipient and acknowledged under the client's o
   await client.socket.sendMessage(ALICE_JID, { text: "Hello Alice 👋" }, { messageId: "3EB0AA" });
   await expect.poll(() => acks).toHaveLength(1);
   expect(acks[0]?.attrs["error"]).toBeUndefined();
-  expect(fake.outbox()).toEqual([{ id: "3EB0AA", answer: "accepted", to: ALICE, text: "Hello Alice 👋", media: null }]);
+  expect(fake.outbox()).toEqual([
+    { id: "3EB0AA", answer: "accepted", to: ALICE, text: "Hello Alice 👋", media: null, at: expect.any(Number), receipts: [] },
+  ]);
 });
 
 test("the messages of one conversation are all decrypted, also to the recipient's LID and after a reconnect", async () => {

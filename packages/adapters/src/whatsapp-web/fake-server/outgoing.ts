@@ -40,6 +40,7 @@ export function createOutgoing(account: Person, people: People, media: MediaStor
   }
 
   function receipt({ sender, address, sent }: Kept, status: "delivered" | "read"): void {
+    sent.receipts.push(status);
     const attrs = { id: sent.id, from: address, t: nowSeconds() };
     post(sender, node("receipt", status === "read" ? { ...attrs, type: "read" } : attrs), behaviour.copies);
   }
@@ -84,7 +85,11 @@ export function createOutgoing(account: Person, people: People, media: MediaStor
         return;
       }
       const { phone } = envelope.person;
-      const sent: SentMessage = { id, answer: ack, to: phone, text: textOf(content), media: await media.mediaOf(content) };
+      const text = textOf(content);
+      const sent: SentMessage = {
+        ...{ id, answer: ack, to: phone, text, media: await media.mediaOf(content) },
+        ...{ at: Date.now(), receipts: [] },
+      };
       const kept: Kept = { sender, address, sent };
       messages.push(kept);
       if (ack !== "none") acknowledge(kept, ack);

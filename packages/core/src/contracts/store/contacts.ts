@@ -20,6 +20,19 @@ export function describeContacts(store: () => Store): void {
       expect(await lastTexts()).toEqual({ [ANA]: NOW + 6, [BEN]: NOW + 9 });
     });
 
+    test("is nobody who only used WhatsApp's own controls", async () => {
+      await hear(store(), [inbound("one", { from: ANA, at: NOW }), inbound("Stop", { from: ANA, at: NOW + 2, wish: "stop" })]);
+      await hear(store(), [inbound("Resume", { from: ANA, at: NOW + 5, wish: "start" })]);
+      await hear(store(), [inbound("Stop", { from: BEN, at: NOW + 3, wish: "stop" })]);
+      await hear(store(), [
+        inbound("Stop", { from: CAN, at: NOW + 3, wish: "stop" }),
+        inbound("two", { from: CAN, at: NOW + 4 }),
+      ]);
+      expect(await lastTexts()).toEqual({ [ANA]: NOW, [CAN]: NOW + 4 });
+      await hear(store(), [inbound("STOP", { from: BEN, at: NOW + 6, wish: null })]);
+      expect(await lastTexts()).toEqual({ [ANA]: NOW, [BEN]: NOW + 6, [CAN]: NOW + 4 });
+    });
+
     test("is no recipient for that", async () => {
       await hear(store(), [inbound("one", { from: ANA, at: NOW })]);
       expect((await store().contacts.recipientUse("default", NOW + 1)).recipients).toBe(0);
@@ -43,6 +56,11 @@ export function describeContacts(store: () => Store): void {
       expect(await phonesOf("u1", "u2")).toEqual({ u1: ANA, u2: BEN });
       expect(await phonesOf()).toEqual({});
       expect(await store().contacts.phonesOf("other", ["u1"])).toEqual({});
+    });
+
+    test("is told by WhatsApp's own controls as well", async () => {
+      await hear(store(), [inbound("Stop", { from: ANA, user_id: "u1", wish: "stop" })]);
+      expect(await phonesOf("u1")).toEqual({ u1: ANA });
     });
 
     test("leads to the number that they wrote from last", async () => {

@@ -1,4 +1,4 @@
-/** Owns the provider of a channel that cannot be opened as it is configured: it says why, and sends nothing. */
+/** Owns what stands in for the provider of a channel that cannot be connected: it says why, and sends nothing. */
 import type { Clock } from "@mini-crm/core/ports/clock";
 import type { WhatsAppProvider } from "@mini-crm/core/ports/whatsapp-provider";
 

@@ -1,0 +1,3 @@
+import { test } from "vitest";
+import { expectWebDrillToKeepPromises } from "./web-drill.ts";
+test("x", expectWebDrillToKeepPromises);
