@@ -120,6 +120,19 @@ describe("a campaign", () => {
   });
 });
 
+test("a young number that behaves like a person writes to twenty people on its first day, half a minute apart and more", async () => {
+  const web = { pause_seconds: { from: 5, to: 30 }, warm_up: true };
+  await open({}, 30, [{ _id: NEIGHBOUR, settings: { kind: "web", web } }]);
+  const id = await run(NEIGHBOUR);
+  await world.clock.advance(2 * 60 * MINUTE_MS);
+  const times = leftOver(NEIGHBOUR).items.map(({ handed_over_at }) => handed_over_at);
+  expect(times).toHaveLength(20);
+  const gaps = times.slice(1).map((at, index) => at - (times[index] ?? 0));
+  expect(Math.min(...gaps)).toBeGreaterThanOrEqual(30_000);
+  expect(Math.max(...gaps)).toBeLessThan(65_000);
+  expect(await counts(id)).toMatchObject({ PENDING: 10 });
+});
+
 describe("a message to one person", () => {
   test("does not wait for the limit of another channel", async () => {
     await open({}, 0, [{ _id: "default", messages_per_minute: 1 }, { _id: NEIGHBOUR }]);

@@ -237,7 +237,12 @@ function walk(layout: Layout, engines: OwnEngines, open: OpenWhatsApp): void {
     expect((await call("GET", `${system.workersUrl}/whatsapp`)).body).toMatchObject({
       connected: true,
       whatsapp: { status: "connected", ...whatsApp.shown },
-      rateLimitInfo: { messagesPerMinute: whatsApp.messagesPerMinute, currentCount: 3, resetTime: ISO_TIME, rateLimitActive: false },
+      rateLimitInfo: {
+        messagesPerMinute: whatsApp.messagesPerMinute,
+        currentCount: 3,
+        resetTime: ISO_TIME,
+        rateLimitActive: false,
+      },
       timestamp: ISO_TIME,
     });
   });

@@ -6,43 +6,68 @@ import { openCloudSecrets } from "@mini-crm/runtime/vault";
 import type { BackendDeps } from "./deps.ts";
 
 export interface CloudChannel {
+  id: string;
   settings: CloudSettings;
   secrets: CloudSecrets;
+}
+
+export interface AppChannels {
+  channel: CloudChannel;
+  /** The other channels of the same app, which is to say with the same app secret. */
+  others: CloudChannel[];
 }
 
 /** A change of a channel holds for its webhooks after this time at the latest, once the store can be reached. */
 const KEPT_MS = 3_000;
 
-/** Returns how to find the Cloud API channel `id`, null where there is none: the many calls of one moment read it once. */
+/**
+ * Returns how to find the Cloud API channel `id`, and beside it the others whose numbers belong to the same app of Meta's; null
+ * where there is none. The many calls of one moment read them once.
+ */
 export function cloudChannels({
   store,
   vault,
   clock,
-}: Pick<BackendDeps, "store" | "vault" | "clock">): (id: string) => Promise<CloudChannel | null> {
-  const kept = new Map<string, { until: Instant; channel: Promise<CloudChannel | null> }>();
+  log,
+}: Pick<BackendDeps, "store" | "vault" | "clock" | "log">): (id: string) => Promise<AppChannels | null> {
+  /** `trouble` is why they could not be read again. */
+  let kept: { until: Instant; channels: Promise<CloudChannel[]>; trouble: unknown } | null = null;
 
-  const read = async (id: string): Promise<CloudChannel | null> => {
-    const channel = await store.channels.read(id);
-    if (channel?.settings.kind !== "cloud") return null;
-    return { settings: channel.settings.cloud, secrets: openCloudSecrets(vault, channel) };
+  const read = async (): Promise<CloudChannel[]> => {
+    const found: CloudChannel[] = [];
+    for (const channel of await store.channels.list()) {
+      if (channel.settings.kind !== "cloud") continue;
+      try {
+        found.push({ id: channel._id, settings: channel.settings.cloud, secrets: openCloudSecrets(vault, channel) });
+      } catch (error) {
+        log.error({ err: error, channel: channel._id }, "The secrets of a channel cannot be opened: its webhooks are refused");
+      }
+    }
+    return found;
+  };
+
+  const all = async (): Promise<CloudChannel[]> => {
+    const known = kept;
+    if (known !== null && clock.now() < known.until) return known.channels;
+    kept = { until: clock.now() + KEPT_MS, channels: read(), trouble: null };
+    try {
+      return await kept.channels;
+    } catch (error) {
+      kept = null;
+      if (known === null || !(error instanceof AppError && error.retryable)) throw error;
+      // What Meta tells meanwhile is signed as before, and can be kept without the store.
+      kept = { until: clock.now() + KEPT_MS, channels: known.channels, trouble: error };
+      return known.channels;
+    }
   };
 
   return async (id) => {
-    const known = kept.get(id);
-    if (known !== undefined && clock.now() < known.until) return known.channel;
-    const entry = { until: clock.now() + KEPT_MS, channel: read(id) };
-    kept.set(id, entry);
-    try {
-      const channel = await entry.channel;
-      // Only of channels that there are: anybody may call with any identifier.
-      if (channel === null) kept.delete(id);
-      return channel;
-    } catch (error) {
-      kept.delete(id);
-      if (known === undefined || !(error instanceof AppError && error.retryable)) throw error;
-      // What Meta tells meanwhile is signed as before, and can be kept without the store.
-      kept.set(id, { until: clock.now() + KEPT_MS, channel: known.channel });
-      return known.channel;
-    }
+    const channels = await all();
+    const channel = channels.find((one) => one.id === id);
+    // One that is new may be there all the same.
+    if (channel === undefined && kept !== null && kept.trouble !== null) throw kept.trouble;
+    if (channel === undefined) return null;
+    const { app_secret } = channel.secrets;
+    return { channel, others: channels.filter((one) => one !== channel && one.secrets.app_secret === app_secret) };
   };
 }

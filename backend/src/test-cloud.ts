@@ -10,9 +10,10 @@ export const CLOUD = {
   verify_token: "a-verify-token",
 };
 
-/** Makes the Cloud API channel `id`, whose Graph API is at `base_url`. */
+/** Makes the Cloud API channel `id`, whose Graph API is at `base_url`; the number of `CLOUD` is that of `shop`. */
 export async function cloudChannel(backend: TestBackend, id = "shop", base_url = "https://graph.facebook.com"): Promise<void> {
-  const cloud = { ...CLOUD, base_url };
+  const phone_number_id = id === "shop" ? CLOUD.phone_number_id : `number-of-${id}`;
+  const cloud = { ...CLOUD, phone_number_id, base_url };
   const { status } = await backend.call("POST", "/api/v1/channels", { _id: id, name: id, kind: "cloud", cloud });
   if (status !== 201) throw new Error(`The channel was not made: ${status}`);
 }

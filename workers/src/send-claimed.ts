@@ -91,8 +91,7 @@ async function prepareAll(
   outcomes: Map<string, SendOutcome>,
 ): Promise<Prepared[]> {
   const phones = claim.messages.map(({ phone }) => phone);
-  const over = { channelId: sender.channel()._id, hasWindow: sender.hasWindow };
-  const allowed = await allowedTo(store.contacts, over, phones, clock.now());
+  const allowed = await allowedTo(store.contacts, sender.channel(), phones, clock.now());
   const prepared: Prepared[] = [];
   for (const message of claim.messages) {
     const ready = prepare(message, claim, allowed(message.phone), clock.now());

@@ -1,6 +1,6 @@
 /** Owns what this process knows of a channel that it sends over. */
 import { type Breaker, createBreaker } from "@mini-crm/core/channel/breaker";
-import { abilitiesOf, type Channel } from "@mini-crm/core/channel/channel";
+import type { Channel } from "@mini-crm/core/channel/channel";
 import type { SendingLimits } from "@mini-crm/core/channel/limits";
 import { pauseMs } from "@mini-crm/core/channel/pacing";
 import type { Instant } from "@mini-crm/core/instant";
@@ -14,8 +14,6 @@ export interface Sender {
   provider: WhatsAppProvider;
   breaker: Breaker;
   limits(): SendingLimits;
-  /** True where only templates may be sent to whoever has not written for a day. */
-  hasWindow: boolean;
   /** How many messages may go now: none while it rests, one where it pauses after each, else as many as the breaker lets. */
   permits(): number;
   /** When more may go, where none may now. */
@@ -81,11 +79,10 @@ export function createSender(
       return toldBreaker();
     },
     limits: () => access.limitsOf(channel, provider.health(), clock.now()),
-    hasWindow: abilitiesOf(first.settings.kind).has_window,
     permits() {
+      if (isBroken() || clock.now() < restsUntil()) return 0;
       const permits = toldBreaker().permits();
-      if (channel.settings.kind !== "web") return permits;
-      return isBroken() || clock.now() < restsUntil() ? 0 : Math.min(1, permits);
+      return channel.settings.kind === "web" ? Math.min(1, permits) : permits;
     },
     until: () => Math.max(restsUntil(), toldBreaker().until(), isBroken() ? clock.now() + LOOK_AGAIN_MS : 0),
     sent() {

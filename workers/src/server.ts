@@ -1,6 +1,7 @@
 /** Owns the workers' HTTP server, port 3004: the truth about each stage and about the connection to WhatsApp. */
 import { AppError } from "@mini-crm/core/app-error";
 import { DEFAULT_CHANNEL_ID } from "@mini-crm/core/channel/channel";
+import type { ChannelSign } from "@mini-crm/core/channel/channel-sign";
 import type { Clock } from "@mini-crm/core/ports/clock";
 import type { EventBus } from "@mini-crm/core/ports/event-bus";
 import type { Store } from "@mini-crm/core/ports/store";
@@ -60,7 +61,8 @@ async function healthOf(deps: WorkersServerDeps) {
   const send = sendWorker.stats();
   const signs = deps.workers.channels.all().map(channelSignOf);
   const channels = Object.fromEntries(
-    signs.map(({ id, connected, state, reason }) => [id, { status: connected ? "healthy" : "degraded", state, reason }]),
+    // Of several processes one has the session; that the others stand by is as it should be.
+    signs.map((sign) => [sign.id, { status: isWell(sign) ? "healthy" : "degraded", state: sign.state, reason: sign.reason }]),
   );
   const theDefault = signs.find(({ id }) => id === DEFAULT_CHANNEL_ID);
   const connected = theDefault?.connected ?? false;
@@ -69,7 +71,7 @@ async function healthOf(deps: WorkersServerDeps) {
     JobExpander: stageHealth(jobExpander.stats()),
     SendWorker: {
       ...stageHealth(send),
-      ...(connected ? {} : { status: "degraded" }),
+      ...(theDefault !== undefined && isWell(theDefault) ? {} : { status: "degraded" }),
       connected,
       ...(connected ? {} : { reason }),
     },
@@ -88,6 +90,10 @@ async function healthOf(deps: WorkersServerDeps) {
     workers,
     channels,
   };
+}
+
+function isWell({ connected, stands_by }: ChannelSign): boolean {
+  return connected || stands_by;
 }
 
 function stageHealth<S extends { isRunning: boolean }>(stats: S): S & { status: string } {

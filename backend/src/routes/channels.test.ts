@@ -145,7 +145,8 @@ describe("what cannot be meant is refused by its field", () => {
   test.each(["http://127.0.0.1:4010", "http://localhost:4010/", "http://[::1]:4010", "https://proxy.example.com/graph/"])(
     "but it may be to %s",
     async (base_url) => {
-      const { body } = await create({ name: "x", kind: "cloud", cloud: { ...CLOUD, base_url } });
+      const phone_number_id = `behind-${base_url.replaceAll(/\W/g, "-")}`.slice(0, 64);
+      const { body } = await create({ name: "x", kind: "cloud", cloud: { ...CLOUD, phone_number_id, base_url } });
       expect(body.data.cloud.base_url).toBe(base_url.replace(/\/$/, ""));
     },
   );
@@ -183,11 +184,25 @@ describe("a change", () => {
     expect(changed.body.data.cloud.base_url).toBe(base_url);
   });
 
+  test("to the number of another channel is refused, as is a second channel of one number", async () => {
+    await cloudChannel(backend, "first");
+    await cloudChannel(backend, "second");
+    const taken = { ...CLOUD, phone_number_id: "number-of-first" };
+    for (const answer of [
+      await change("second", { cloud: { phone_number_id: taken.phone_number_id } }),
+      await create({ name: "x", kind: "cloud", cloud: taken }),
+    ]) {
+      expect(errorOf(answer)).toEqual([409, "NUMBER_HAS_CHANNEL"]);
+      expect(answer.body.error.details).toContain("the channel first");
+    }
+    expect((await change("first", { cloud: { phone_number_id: taken.phone_number_id } })).status).toBe(200);
+  });
+
   test("of the default channel's kind takes that kind's settings, and takes them away again", async () => {
     expect(fieldsOf(await change("default", { kind: "cloud", cloud: { app_secret: "x" } })).slice(1)).toContain(
       "cloud.access_token",
     );
-    const changed = await change("default", { kind: "cloud", cloud: CLOUD });
+    const changed = await change("default", { kind: "cloud", cloud: { ...CLOUD, phone_number_id: "of-default" } });
     expect(changed.body.data).toMatchObject({ kind: "cloud", creates_leads: true, meta: { verify_token: CLOUD.verify_token } });
     const back = await change("default", { kind: "simulator" });
     expect(back.body.data).toMatchObject({ kind: "simulator", cloud: null, creates_leads: false });

@@ -34,6 +34,7 @@ function createChannel(app: HttpServer, deps: BackendDeps): void {
     const { body } = request;
     for (const id of idsFor(body)) {
       const content = channelContent(body, { id, known: null, vault: deps.vault });
+      await refuseTwice(deps, id, content);
       const channel = newChannel(id, content, deps.clock.now());
       const outcome = await deps.store.channels.create(channel);
       if (outcome === "created") {
@@ -66,6 +67,17 @@ function idsFor({ _id, name }: Pick<ChannelBody, "_id" | "name">): string[] {
 
 function newChannel(_id: string, { fields }: ChannelContent, now: number): Channel {
   return { _id, ...fields, order: null, paired_at: null, created_at: now, updated_at: now };
+}
+
+/** Two channels of one number would each keep to its limit, and so together to none. */
+async function refuseTwice({ store }: BackendDeps, id: string, { fields: { settings } }: ChannelContent): Promise<void> {
+  if (settings.kind !== "cloud") return;
+  const { phone_number_id } = settings.cloud;
+  for (const other of await store.channels.list()) {
+    if (other._id === id || other.settings.kind !== "cloud" || other.settings.cloud.phone_number_id !== phone_number_id) continue;
+    const details = `\`cloud.phone_number_id\` is that of the channel ${other._id}: campaigns name that one`;
+    throw conflict("NUMBER_HAS_CHANNEL", "This number has a channel already", details);
+  }
 }
 
 /** The channel as it is shown, and once what must be entered at Meta. */
@@ -106,8 +118,9 @@ function changeOne(app: HttpServer, deps: BackendDeps): void {
   };
   app.patch("/channels/:id", { schema }, async (request) => {
     const { params, body } = request;
-    const { channel, made } = await changeChannel(deps, params.id, (known) => {
+    const { channel, made } = await changeChannel(deps, params.id, async (known) => {
       const content = channelContent(body, { id: known._id, known, vault: deps.vault });
+      await refuseTwice(deps, known._id, content);
       // What was paired and ordered belongs to the connection that it had.
       const isSameKind = known.settings.kind === content.fields.settings.kind;
       return { fields: isSameKind ? content.fields : { ...content.fields, order: null, paired_at: null }, made: content };

@@ -10,6 +10,7 @@ let backend: TestBackend;
 beforeAll(async () => {
   backend = await openBackend();
   await cloudChannel(backend);
+  await cloudChannel(backend, "sister");
 });
 afterAll(() => backend.close());
 
@@ -93,7 +94,7 @@ describe("what Meta tells", () => {
   test("of a text becomes one of the lead's, and makes a lead of a stranger", async () => {
     const body = textNews("4930901831", "Do you deliver?", backend.clock.now());
     const taken = await postNews(backend, body);
-    expect(taken).toMatchObject({ status: 200, body: { data: { receipts: 0, texts: 1, templates: 0, ignored: 0 } } });
+    expect(taken).toMatchObject({ status: 200, body: { data: { receipts: 0, texts: 1, templates: 0 } } });
     // Meta sends again what it believes was lost.
     await postNews(backend, body);
     await workThrough(backend);
@@ -114,7 +115,7 @@ describe("what Meta tells", () => {
       status({ biz_opaque_callback_data: failed, status: "failed", errors }),
       status({ biz_opaque_callback_data: "not one of ours!" }),
     ];
-    expect((await postNews(backend, numberNews({ statuses }))).body.data).toMatchObject({ receipts: 2, ignored: 1 });
+    expect((await postNews(backend, numberNews({ statuses }))).body.data).toMatchObject({ receipts: 2 });
     await workThrough(backend);
     expect((await backend.call("GET", `/api/v1/messages/${delivered}`)).body.data).toMatchObject({ status: "DELIVERED" });
     expect((await backend.call("GET", `/api/v1/messages/${failed}`)).body.data).toMatchObject({
@@ -148,20 +149,30 @@ describe("what Meta tells", () => {
     expect(inbound.map(({ text }: { text: string }) => text).sort()).toEqual(["hidden", "known"]);
   });
 
-  test("of a template changes its status", async () => {
+  test("of a template changes its status, for every channel of the account", async () => {
     const known = { channel_id: "shop", name: "offer", language: "en_US", category: "MARKETING", status: "PENDING" };
     await backend.store.templates.replace("shop", [
       { ...known, header: null, body: "Hi", footer: null, buttons: [], synced_at: 0 },
     ]);
     const told = { event: "APPROVED", message_template_name: "offer", message_template_language: "en_US" };
-    expect((await postNews(backend, news("message_template_status_update", told))).body.data).toMatchObject({ templates: 1 });
+    expect((await postNews(backend, news("message_template_status_update", told))).body.data).toMatchObject({ templates: 2 });
     await workThrough(backend);
     expect(await backend.store.templates.read("shop", "offer", "en_US")).toMatchObject({ status: "APPROVED" });
   });
 
+  test("of another number of the same app is that number's, whichever of their addresses it comes to", async () => {
+    const body = JSON.stringify(textNews("4930901838", "For the sister", backend.clock.now()));
+    const told = await postNews(backend, body.replace(CLOUD.phone_number_id, "number-of-sister"));
+    expect(told).toMatchObject({ status: 200, body: { data: { texts: 1 } } });
+    await workThrough(backend);
+    const lead = await leadWith("+4930901838");
+    const { body: shown } = await backend.call("GET", `/api/v1/leads/${lead._id}`);
+    expect(shown.data.inbound).toMatchObject([{ channel_id: "sister", text: "For the sister" }]);
+  });
+
   test("of other numbers is passed over, and of the account stands in the log", async () => {
     const body = JSON.stringify(textNews("4930901834", "Hi", 1)).replace(CLOUD.phone_number_id, "999");
-    expect((await postNews(backend, body)).body.data).toMatchObject({ texts: 0, ignored: 1 });
+    expect((await postNews(backend, body)).body.data).toMatchObject({ texts: 0 });
     await postNews(backend, news("account_update", { event: "DISABLED_UPDATE" }));
     expect(backend.log.join("")).toContain("Meta has news of the account: DISABLED_UPDATE");
   });
@@ -204,7 +215,7 @@ describe("where something cannot be reached", () => {
     const own = { store: { ...store, channels }, bus, vault, clock: { ...clock, now: () => clock.now() + passedMs } };
     const cut = await openBackend(own);
     expect((await postNews(cut, numberNews({}))).status).toBe(200);
-    channels.read = gone("STORE_UNAVAILABLE");
+    channels.list = gone("STORE_UNAVAILABLE");
     passedMs = 3_000;
     expect((await postNews(cut, textNews("4930901836", "Hi", 1))).status).toBe(200);
     expect((await postNews(cut, numberNews({}), { signature: null })).status).toBe(401);

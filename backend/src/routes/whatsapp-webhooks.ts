@@ -36,10 +36,10 @@ function verifyAddress(app: HttpServer, find: FindChannel): void {
     security: [],
   };
   app.get("/webhooks/whatsapp/:id", { schema, config: { public: true } }, async ({ params: { id }, query }, reply) => {
-    const channel = await find(id);
-    if (channel === null) throw notFound("Channel", id);
+    const found = await find(id);
+    if (found === null) throw notFound("Channel", id);
     const { verifyChallenge } = await cloudWebhooks();
-    const challenge = verifyChallenge(query, channel.secrets.verify_token);
+    const challenge = verifyChallenge(query, found.channel.secrets.verify_token);
     if (challenge === null) {
       throw new Refusal({
         status: 403,
@@ -68,20 +68,27 @@ function takeNews(app: HttpServer, deps: BackendDeps, find: FindChannel): void {
   };
   const options = { schema, bodyLimit: BODY_LIMIT_BYTES, config: { public: true }, ...READ_BY_DOMAIN };
   app.post("/webhooks/whatsapp/:id", options, async ({ params: { id }, headers, body, log }) => {
-    const channel = await find(id);
-    if (channel === null) throw notFound("Channel", id);
+    const found = await find(id);
+    if (found === null) throw notFound("Channel", id);
+    const { channel, others } = found;
     const { isSigned, readWebhook } = await cloudWebhooks();
     const raw = body instanceof Uint8Array ? body : new Uint8Array();
     const signature = headers["x-hub-signature-256"];
     if (!isSigned(raw, typeof signature === "string" ? signature : null, channel.secrets.app_secret)) throw notSigned();
-    const news = readWebhook(raw, channel.settings, clock.now());
-    if (news.kind === "malformed") throw malformed(news.reason);
-
-    const { receipts, texts, templates, account, ignored } = news;
-    for (const { reason } of account) log.warn({ channel: id }, reason);
-    const isNews = receipts.length > 0 || texts.length > 0 || templates.length > 0;
-    if (isNews) await webhookInbox.add({ version: 1, channel_id: id, receipts, texts, templates });
-    return ok({ receipts: receipts.length, texts: texts.length, templates: templates.length, ignored });
+    const taken = { receipts: 0, texts: 0, templates: 0 };
+    // Of an app with several numbers Meta may tell all of them at one address.
+    for (const { id: channel_id, settings } of [channel, ...others]) {
+      const news = readWebhook(raw, settings, clock.now());
+      if (news.kind === "malformed") throw malformed(news.reason);
+      const { receipts, texts, templates, account } = news;
+      for (const { reason } of account) log.warn({ channel: channel_id }, reason);
+      taken.receipts += receipts.length;
+      taken.texts += texts.length;
+      taken.templates += templates.length;
+      const isNews = receipts.length > 0 || texts.length > 0 || templates.length > 0;
+      if (isNews) await webhookInbox.add({ version: 1, channel_id, receipts, texts, templates });
+    }
+    return ok(taken);
   });
 }
 

@@ -19,6 +19,5 @@ export const WhatsAppWebhookAnswer = success(
     receipts: Type.Integer({ description: "Receipts of messages that were sent from here" }),
     texts: Type.Integer({ description: "What people wrote, or asked for by WhatsApp's own controls" }),
     templates: Type.Integer({ description: "Templates whose status has changed" }),
-    ignored: Type.Integer({ description: "What means nothing here, such as news of other numbers" }),
   }),
 );

@@ -1,4 +1,5 @@
 /** Owns messages to one person each on MongoDB: written down, claimed, recorded, and what receipts say of them. */
+import { waitOfOne } from "@mini-crm/core/channel/room";
 import type { Input, Stepped } from "@mini-crm/core/event/raised";
 import type { StatusEvent } from "@mini-crm/core/event/topics";
 import type { Instant } from "@mini-crm/core/instant";
@@ -12,6 +13,7 @@ import {
 import { LEASE_EXPIRED } from "@mini-crm/core/message/outcome";
 import type { StepResult } from "@mini-crm/core/ports/steps";
 import type { DirectClaim, DirectMessageStore, Page, PageRequest } from "@mini-crm/core/ports/store";
+import { lastSends } from "./contacts.ts";
 import type { DirectMessageDocument } from "./documents.ts";
 import { noteRecipients } from "./limits.ts";
 import { channelLock, lock } from "./locks.ts";
@@ -41,8 +43,11 @@ export async function claimDirect(tables: Tables, request: ClaimRequest): Promis
   }
   // Whoever sends on this channel at the same moment counts this one, or is counted here.
   await lock(tables, channelLock(channel_id));
-  const use = limits.rate === null ? null : await rateUse(tables, channel_id, limits.rate, now);
-  if (limits.rate !== null && use !== null && use.used >= limits.rate.messages) return { kind: "limited", until: use.resetAt };
+  const { rate, pairMs } = limits;
+  const use = rate === null ? null : await rateUse(tables, channel_id, rate, now);
+  const lastSentAt = pairMs === null ? null : ((await lastSends(tables, channel_id, [phone])).get(phone) ?? null);
+  const until = waitOfOne(limits, { use, lastSentAt }, now);
+  if (until !== null) return { kind: "limited", until };
   const claimed: DirectMessageDocument = { ...known, status: "SENDING", sending_at: now, worker, lease_until: now + leaseMs };
   await tables.direct_message.put(claimed);
   // In no campaign's name: it takes of the channel's rate, and is no part of how fast the campaign goes.

@@ -1,5 +1,5 @@
 /** Owns messages to one person on SQLite: written down, claimed, recorded, and what receipts say of them. */
-import { notesRecipients } from "@mini-crm/core/channel/room";
+import { notesRecipients, waitOfOne } from "@mini-crm/core/channel/room";
 import type { Input, Stepped } from "@mini-crm/core/event/raised";
 import type { StatusEvent } from "@mini-crm/core/event/topics";
 import type { Instant } from "@mini-crm/core/instant";
@@ -14,7 +14,7 @@ import { LEASE_EXPIRED } from "@mini-crm/core/message/outcome";
 import type { StepResult } from "@mini-crm/core/ports/steps";
 import type { DirectClaim, DirectMessageStore, Page, PageRequest } from "@mini-crm/core/ports/store";
 import { type Connection, number, numberOrNull, type Row, text, textOrNull } from "./connection.ts";
-import { noteRecipients } from "./contacts.ts";
+import { lastSent, noteRecipients } from "./contacts.ts";
 import { countSends, rateUse } from "./rate.ts";
 
 type ClaimRequest = Parameters<DirectMessageStore["claim"]>[0];
@@ -73,10 +73,11 @@ function claim(connection: Connection, { _id, worker, limits, leaseMs, now }: Cl
     write(connection, optedOutDirect(message));
     return { kind: "nothing" };
   }
-  // Of the limits on recipients, one message to one person minds none.
-  const { rate } = limits;
+  const { rate, pairMs } = limits;
   const use = rate === null ? null : rateUse(connection, channel_id, rate, now);
-  if (rate !== null && use !== null && use.used >= rate.messages) return { kind: "limited", until: use.resetAt };
+  const lastSentAt = pairMs === null ? null : (lastSent(connection, channel_id, [phone]).get(phone) ?? null);
+  const until = waitOfOne(limits, { use, lastSentAt }, now);
+  if (until !== null) return { kind: "limited", until };
   connection.run(
     "UPDATE direct_message SET status = 'SENDING', sending_at = ?, worker = ?, lease_until = ? WHERE _id = ?",
     now,

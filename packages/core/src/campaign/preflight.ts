@@ -1,5 +1,5 @@
 /** Owns the pre-flight: what a start would do, told before it happens, and a start that does just that or says what has changed. */
-import { abilitiesOf, type Channel } from "../channel/channel.ts";
+import type { Channel } from "../channel/channel.ts";
 import type { Instant } from "../instant.ts";
 import { isSameJson, type JsonValue } from "../json.ts";
 import type { ContactStore } from "../ports/channel-store.ts";
@@ -104,8 +104,7 @@ async function walk({ store, clock }: PreflightDeps, id: string, token: string, 
   return { kind: "shown", campaign, preflight: { token, campaign_id: id, at, segment_id, frozen, options, survey } };
 }
 
-async function surveyOf(store: PreflightDeps["store"], { _id, settings }: Channel, walked: Walk): Promise<Survey> {
-  const over = { channelId: _id, hasWindow: abilitiesOf(settings.kind).has_window };
+async function surveyOf(store: PreflightDeps["store"], channel: Channel, walked: Walk): Promise<Survey> {
   const { campaign_id, frozen, options } = walked;
   const survey = emptySurvey(frozen.variants.length);
   const look = surveyor(walked, survey);
@@ -117,7 +116,7 @@ async function surveyOf(store: PreflightDeps["store"], { _id, settings }: Channe
     // The store reads on while these are put into words.
     window = next === null ? null : windowBehind(next);
     const phones = leads.map(({ phone }) => phone);
-    const allowed = await allowedTo(store.contacts, over, phones, frozen.cutoff);
+    const allowed = await allowedTo(store.contacts, channel, phones, frozen.cutoff);
     for (const lead of leads) look(lead, allowed(lead.phone));
   }
   return survey;

@@ -1,7 +1,7 @@
 /** Owns sending a test: one of a campaign's texts with a lead's data, to numbers that somebody names or to the lead's own. */
 
 import { unreachable } from "../app-error.ts";
-import { abilitiesOf, type Channel } from "../channel/channel.ts";
+import type { Channel } from "../channel/channel.ts";
 import type { Instant } from "../instant.ts";
 import type { Lead } from "../lead/lead.ts";
 import type { Content } from "../message/content.ts";
@@ -92,8 +92,7 @@ async function write(
   phones: readonly string[],
   now: Instant,
 ): Promise<{ ok: true; to: { phone: string; content: Content }[] } | { ok: false; reason: string }> {
-  const over = { channelId: channel._id, hasWindow: abilitiesOf(channel.settings.kind).has_window };
-  const allowed = await allowedTo(store.contacts, over, phones, now);
+  const allowed = await allowedTo(store.contacts, channel, phones, now);
   const to: { phone: string; content: Content }[] = [];
   for (const phone of phones) {
     const { worded } = wordsFor({ variants: [text], content }, "", lead, now, allowed(phone));

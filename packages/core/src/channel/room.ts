@@ -39,6 +39,26 @@ function roomByLimit({ rate, recipientsPerDay }: SendingLimits, use: ChannelUse)
   };
 }
 
+/**
+ * Until when one message to one person must wait, where it must: for the rate, or for the pause between two to that person. Of the
+ * people of a day it minds none.
+ */
+export function waitOfOne(
+  { rate, pairMs }: SendingLimits,
+  { use, lastSentAt }: { use: ChannelUse["rate"]; lastSentAt: Instant | null },
+  now: Instant,
+): Instant | null {
+  if (rate !== null && use !== null && use.used >= rate.messages) return use.resetAt;
+  return pauseEnds(pairMs, lastSentAt, now);
+}
+
+/** Until when somebody who was written to at `lastSentAt` is left alone. */
+function pauseEnds(pairMs: number | null, lastSentAt: Instant | null, now: Instant): Instant | null {
+  if (pairMs === null || lastSentAt === null || lastSentAt <= now - pairMs) return null;
+  // A clock that was set back must not make anybody wait for longer than the pause.
+  return Math.min(lastSentAt, now) + pairMs;
+}
+
 /** Lets messages through one after the other, as long as there is room, and remembers whom they go to. */
 export interface Gate {
   /** Until when the next message to a number must wait; null where it need not. */
@@ -63,11 +83,7 @@ export function openGate(
   const takesRoom = (phone: string): boolean => lastOf(phone) <= now - RECIPIENTS_WINDOW_MS;
 
   return {
-    waitsUntil(phone) {
-      const last = lastOf(phone);
-      // A clock that was set back must not make anybody wait for longer than the pause.
-      return pairMs !== null && last > now - pairMs ? Math.min(last, now) + pairMs : null;
-    },
+    waitsUntil: (phone) => pauseEnds(pairMs, lastOf(phone), now),
     hasRoomFor: (phone) => byRate > 0 && (byRecipients > 0 || !takesRoom(phone)),
     pass(phone) {
       byRate -= 1;

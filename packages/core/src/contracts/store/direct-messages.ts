@@ -209,6 +209,15 @@ function describeReplies(store: () => Store): void {
     expect(await claimFrom(store(), campaign, { limits: { ...NO_LIMITS, recipientsPerDay: 1 } })).toMatchObject(limited);
   });
 
+  test("a message to somebody who has just had one waits for the pause between two", async () => {
+    const [first, second] = [direct(), direct()];
+    await write(store(), [first, second]);
+    const limits = { ...NO_LIMITS, pairMs: 6_000 };
+    expect(await claim(store(), first._id, { limits })).toMatchObject({ kind: "claimed" });
+    expect(await claim(store(), second._id, { limits, now: NOW + 1_000 })).toEqual({ kind: "limited", until: NOW + 6_000 });
+    expect(await claim(store(), second._id, { limits, now: NOW + 6_000 })).toMatchObject({ kind: "claimed" });
+  });
+
   test("a reply that waits for the rate can be claimed when there is room again", async () => {
     const replies = [1, 2, 3, 4].map(() => direct());
     await write(store(), replies);

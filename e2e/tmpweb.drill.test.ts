@@ -1,3 +1,0 @@
-import { test } from "vitest";
-import { expectWebDrillToKeepPromises } from "./web-drill.ts";
-test("x", expectWebDrillToKeepPromises);
