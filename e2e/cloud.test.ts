@@ -3,8 +3,9 @@ import type { Channel } from "@mini-crm/core/channel/channel";
 import { openEnginesToRead } from "@mini-crm/runtime/engines";
 import { openCloudSecrets, openVault } from "@mini-crm/runtime/vault";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { only, type Person } from "./product.ts";
 import { call, eventually, printed, startEntry, temporaryFolder } from "./system.ts";
-import { HELLO, type Person, QUICK, startWithTwin, stopped, type WithTwin } from "./with-twin.ts";
+import { HELLO, QUICK, startWithTwin, stopped, type WithTwin } from "./with-twin.ts";
 
 const SECOND = {
   phone_number_id: "100000000000077",
@@ -28,17 +29,6 @@ afterAll(async () => {
   await remove();
 });
 
-/** Resolves when the campaign is over, with what is expected of its figures. */
-async function untilDone(id: string, stats: object): Promise<void> {
-  await eventually(async () => expect(await product.campaign(id)).toMatchObject({ status: "COMPLETED", stats }));
-}
-
-function only(people: readonly Person[], at: number): Person {
-  const person = people[at];
-  if (person === undefined) throw new Error(`There is nobody at ${at}`);
-  return person;
-}
-
 test("within 24 hours of their last message people get the text, all others the template; all is delivered and read", async () => {
   const people = await product.people("both", 6);
   const [writer, other] = [only(people, 0), only(people, 3)];
@@ -46,7 +36,7 @@ test("within 24 hours of their last message people get the text, all others the 
   for (const person of people.slice(0, 3)) await product.untilWindowIsOpen(person);
 
   const id = await product.send("both");
-  await untilDone(id, { audience: 6, sent: 6, failed: 0, skipped: 0 });
+  await product.untilDone(id, { audience: 6, sent: 6, failed: 0, skipped: 0 });
   await eventually(async () => expect((await product.campaign(id)).stats).toMatchObject({ delivered: 6, read: 6 }));
   expect(await product.leftTo(writer)).toMatchObject([{ text: "Hi both 0!" }]);
   expect(await product.leftTo(other)).toMatchObject([{ text: "Hello both 3, thank you for being with us." }]);
@@ -60,7 +50,7 @@ test("whoever writes STOP is sent nothing more, and whoever nobody knows becomes
   await product.write(stopper.phone, "Stop!");
   await product.write("+14159990001", "Do you deliver to Berlin?", "Ana");
   await eventually(async () => expect(await product.lead(stopper._id)).toMatchObject({ consent: { state: "opted_out" } }));
-  await untilDone(await product.send("stopping"), { audience: 2, sent: 1, skipped: 1 });
+  await product.untilDone(await product.send("stopping"), { audience: 2, sent: 1, skipped: 1 });
   expect(await product.leftTo(stopper)).toEqual([]);
   expect(await product.leftTo(other)).toHaveLength(1);
 
@@ -106,7 +96,7 @@ test("what Meta says of one recipient stops nobody else, and an answer that was 
   );
   await product.twin("PATCH", "", { lateShare: 1, lateBy: { fromMs: 1_000, toMs: 1_000 } });
   const id = await product.send("one-by-one");
-  await untilDone(id, { audience: 8, sent: 5, failed: 3, uncertain: 0 });
+  await product.untilDone(id, { audience: 8, sent: 5, failed: 3, uncertain: 0 });
   await product.fail();
   await product.twin("PATCH", "", { lateShare: 0 });
   const messages = new Map((await product.messages(id)).map((message) => [message.lead_id, message]));
@@ -151,7 +141,7 @@ test("a template that Meta pauses in the middle holds the campaign, in words; ap
   await eventually(async () => expect(await known()).toBe("APPROVED"));
   await product.get(`/campaigns/${id}/retry`, "POST", { status: "FAILED", code: "132015" });
   await product.get(`/campaigns/${id}/resume`, "POST");
-  await untilDone(id, { audience: 300, sent: 300, failed: 0 });
+  await product.untilDone(id, { audience: 300, sent: 300, failed: 0 });
   expect(await product.sentMoreThanOnce()).toBe(0);
 });
 
@@ -193,7 +183,7 @@ test("a second number has a channel of its own: what slows it slows nobody else,
       circuitBreaker: { state: "open", until: expect.stringMatching(/^\d{4}-.*Z$/) },
     });
   });
-  await untilDone(await product.send("not-slowed"), { audience: 20, sent: 20 });
+  await product.untilDone(await product.send("not-slowed"), { audience: 20, sent: 20 });
   expect(await product.whatsapp()).toMatchObject({ connected: true });
   expect(await product.campaign(slowed)).toMatchObject({ status: "RUNNING", stats: { sent: 0, failed: 0, pending: 20 } });
   expect(await product.api("DELETE", "/channels/second")).toMatchObject({
@@ -202,7 +192,7 @@ test("a second number has a channel of its own: what slows it slows nobody else,
   });
 
   await product.fail();
-  await untilDone(slowed, { audience: 20, sent: 20, failed: 0 });
+  await product.untilDone(slowed, { audience: 20, sent: 20, failed: 0 });
   expect(await product.leftTo(only(slow, 0))).toMatchObject([{ line: SECOND.phone_number_id }]);
   expect(await product.api("DELETE", "/channels/second")).toMatchObject({ status: 200 });
   await eventually(async () => expect((await product.whatsapp()).channels).toHaveLength(1));

@@ -15,7 +15,6 @@ test.concurrent("over the twin of the Cloud API, which outlives every kill, ever
   return expectDrillToKeepPromises({ layout: "one process", engines: ownEngines({}), whatsApp: twin, kills: 6, leads: 2_000 });
 });
 
-test.concurrent(
-  "over WhatsApp Web, whose session outlives every kill, every promise is kept as well",
-  expectWebDrillToKeepPromises,
-);
+test.concurrent("over WhatsApp Web, whose session outlives every kill, every promise is kept as well", () => {
+  return expectWebDrillToKeepPromises();
+});

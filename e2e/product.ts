@@ -1,6 +1,6 @@
 /** Owns what tests ask of a product over its API: people in groups, campaigns to a group, and what became of them. */
 import { ask } from "@mini-crm/cli/drill/campaigns";
-import type { CampaignJson } from "@mini-crm/wire/campaign";
+import type { CampaignBody, CampaignJson } from "@mini-crm/wire/campaign";
 import type { LeadJson } from "@mini-crm/wire/lead";
 import type { MessageJson } from "@mini-crm/wire/message";
 import { expect } from "vitest";
@@ -13,11 +13,16 @@ export interface Person {
   phone: string;
 }
 
-export type Product = ReturnType<typeof productOf>;
+/** Calls a path under /api/v1; answers the `data`, rejects where it was refused. */
+export type Get = <T>(path: string, method?: string, body?: unknown) => Promise<T>;
 
-/** Each call rejects where it is refused. */
-export function productOf(system: Pick<System, "backendUrl">) {
-  const get = <T>(path: string, method = "GET", body?: unknown) => ask<T>(method, `${system.backendUrl}/api/v1${path}`, body);
+export type Product = ReturnType<typeof productOver>;
+
+export function productOf(system: Pick<System, "backendUrl">): Product {
+  return productOver((path, method = "GET", body) => ask(method, `${system.backendUrl}/api/v1${path}`, body));
+}
+
+export function productOver(get: Get) {
   const campaign = (id: string) => get<CampaignJson>(`/campaigns/${id}`);
 
   let numbers = 2_000_000;
@@ -35,7 +40,7 @@ export function productOf(system: Pick<System, "backendUrl">) {
   }
 
   /** Creates a campaign to a group and runs it; answers its identifier. */
-  async function send(group: string): Promise<string> {
+  async function send(group: string, besides: Partial<CampaignBody> = {}): Promise<string> {
     const rule_ast = {
       type: "comparison",
       operator: "==",
@@ -43,7 +48,7 @@ export function productOf(system: Pick<System, "backendUrl">) {
       right: { type: "literal", value: group },
     };
     const { _id: segment_id } = await get<{ _id: string }>("/segments", "POST", { name: group, rule_ast });
-    const body = { name: group, segment_id, message_template: "Hi {{name}}!" };
+    const body = { name: group, segment_id, message_template: "Hi {{name}}!", ...besides };
     const { _id } = await get<{ _id: string }>("/campaigns", "POST", body);
     await get(`/campaigns/${_id}/run`, "POST");
     return _id;
@@ -58,4 +63,10 @@ export function productOf(system: Pick<System, "backendUrl">) {
     untilDone: (id: string, stats: object, timeoutMs?: number) =>
       eventually(async () => expect(await campaign(id)).toMatchObject({ status: "COMPLETED", stats }), timeoutMs),
   };
+}
+
+export function only(people: readonly Person[], at: number): Person {
+  const person = people[at];
+  if (person === undefined) throw new Error(`There is nobody at ${at}`);
+  return person;
 }

@@ -1,8 +1,7 @@
 /** Owns a product that was started with its twin of the Cloud API, as tests use it: its API, the people beyond it, what left. */
-import type { CampaignBody, CampaignJson } from "@mini-crm/wire/campaign";
-import type { LeadJson } from "@mini-crm/wire/lead";
-import type { MessageJson } from "@mini-crm/wire/message";
+import type { CampaignBody } from "@mini-crm/wire/campaign";
 import { expect } from "vitest";
+import { type Person, productOver } from "./product.ts";
 import { type Answer, call, type Environment, eventually, printed, type Started, startEntry } from "./system.ts";
 
 /** Fast, and with everything in the log. */
@@ -14,13 +13,6 @@ export const QUICK: Environment = {
 export const HELLO: Pick<CampaignBody, "template"> = {
   template: { name: "hello", language: "en_US", parameters: [{ value: "{{name}}" }] },
 };
-
-/** A lead with its one number. */
-export interface Person {
-  _id: string;
-  name: string;
-  phone: string;
-}
 
 interface Sent {
   message_id: string;
@@ -65,41 +57,12 @@ export async function startWithTwin(env: Environment) {
     return answer.body.data;
   }
 
-  let numbers = 2_000_000;
-  /** Makes `count` leads, who are the group of this name. */
-  async function people(group: string, count: number): Promise<Person[]> {
-    const leads = Array.from({ length: count }, (_, index) => ({
-      name: `${group} ${index}`,
-      phones: [`+1415${numbers + index}`],
-      tags: [group],
-    }));
-    numbers += count;
-    await get("/leads/bulk", "POST", { leads });
-    const { leads: made } = await get<{ leads: LeadJson[] }>(`/leads?tag=${group}&limit=200&sort=created_at`);
-    return made.map(({ _id, name, phones: [phone = ""] }) => ({ _id, name: name ?? "", phone }));
-  }
-
-  /** Creates a campaign to a group and runs it; answers its identifier. */
-  async function send(group: string, besides: Partial<CampaignBody> = HELLO): Promise<string> {
-    const rule_ast = {
-      type: "comparison",
-      operator: "==",
-      left: { type: "field", value: "tags" },
-      right: { type: "literal", value: group },
-    };
-    const { _id: segment_id } = await get<{ _id: string }>("/segments", "POST", { name: group, rule_ast });
-    const body = { name: group, segment_id, message_template: "Hi {{name}}!", ...besides };
-    const { _id } = await get<{ _id: string }>("/campaigns", "POST", body);
-    await get(`/campaigns/${_id}/run`, "POST");
-    return _id;
-  }
-
+  const product = productOver(get);
   return {
-    ...{ started, backendUrl, workersUrl, twinUrl, answers, api, get, twin, people, send },
-    campaign: (id: string) => get<CampaignJson>(`/campaigns/${id}`),
-    messages: async (id: string) =>
-      (await get<{ deliveryLogs: MessageJson[] }>(`/delivery/campaign/${id}?limit=200`)).deliveryLogs,
-    lead: (id: string) => get<LeadJson>(`/leads/${id}`),
+    ...product,
+    ...{ started, backendUrl, workersUrl, twinUrl, answers, api, twin },
+    /** Creates a campaign to a group, which may be sent to whoever has not written, and runs it. */
+    send: (group: string, besides: Partial<CampaignBody> = HELLO) => product.send(group, besides),
     whatsapp: async () => (await asked<Shown>("GET", `${workersUrl}/whatsapp`)).body,
     /** What really left to somebody. */
     leftTo: async ({ phone }: Pick<Person, "phone">) =>

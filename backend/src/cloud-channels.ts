@@ -19,6 +19,7 @@ export interface AppChannels {
 
 /** A change of a channel holds for its webhooks after this time at the latest, once the store can be reached. */
 const KEPT_MS = 3_000;
+const KEPT_UNKNOWN_MS = 250;
 
 /**
  * Returns how to find the Cloud API channel `id`, and beside it the others whose numbers belong to the same app of Meta's; null
@@ -31,7 +32,7 @@ export function cloudChannels({
   log,
 }: Pick<BackendDeps, "store" | "vault" | "clock" | "log">): (id: string) => Promise<AppChannels | null> {
   /** `trouble` is why they could not be read again. */
-  let kept: { until: Instant; channels: Promise<CloudChannel[]>; trouble: unknown } | null = null;
+  let kept: { at: Instant; channels: Promise<CloudChannel[]>; trouble: unknown } | null = null;
 
   const read = async (): Promise<CloudChannel[]> => {
     const found: CloudChannel[] = [];
@@ -46,25 +47,28 @@ export function cloudChannels({
     return found;
   };
 
-  const all = async (): Promise<CloudChannel[]> => {
+  /** Those that there are, as they were no longer ago than `atMostMs`. */
+  const all = async (atMostMs: number): Promise<CloudChannel[]> => {
     const known = kept;
-    if (known !== null && clock.now() < known.until) return known.channels;
-    kept = { until: clock.now() + KEPT_MS, channels: read(), trouble: null };
+    if (known !== null && clock.now() < known.at + atMostMs) return known.channels;
+    kept = { at: clock.now(), channels: read(), trouble: null };
     try {
       return await kept.channels;
     } catch (error) {
       kept = null;
       if (known === null || !(error instanceof AppError && error.retryable)) throw error;
       // What Meta tells meanwhile is signed as before, and can be kept without the store.
-      kept = { until: clock.now() + KEPT_MS, channels: known.channels, trouble: error };
+      kept = { at: clock.now(), channels: known.channels, trouble: error };
       return known.channels;
     }
   };
 
   return async (id) => {
-    const channels = await all();
-    const channel = channels.find((one) => one.id === id);
-    // One that is new may be there all the same.
+    const isMeant = (one: CloudChannel) => one.id === id;
+    let channels = await all(KEPT_MS);
+    // One that is not known may be new: asked for however often, that costs few reads.
+    if (!channels.some(isMeant)) channels = await all(KEPT_UNKNOWN_MS);
+    const channel = channels.find(isMeant);
     if (channel === undefined && kept !== null && kept.trouble !== null) throw kept.trouble;
     if (channel === undefined) return null;
     const { app_secret } = channel.secrets;

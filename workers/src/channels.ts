@@ -91,6 +91,11 @@ async function inTime<T, O>(clock: Clock, promise: Promise<T>, mostMs: number, o
   }
 }
 
+/** What an order that is carried out leaves: another number that is paired after a log-out is as young as the first was. */
+function answered({ order }: ChannelOrder): { order: null; paired_at?: null } {
+  return order === "log_out" ? { order: null, paired_at: null } : { order: null };
+}
+
 /** Does what a person wants of the connection, once, where this process has it. */
 function createOrders({ store, clock, log }: PipelineDeps) {
   /** What has become here of the last order of each channel. */
@@ -99,7 +104,7 @@ function createOrders({ store, clock, log }: PipelineDeps) {
   /** However the channel was changed meanwhile; a later order stays. */
   async function takeOut(ordered: Channel, order: ChannelOrder): Promise<void> {
     for (let channel = ordered; channel.order?.at === order.at; ) {
-      const change = await store.channels.change(channel._id, { order: null }, clock.now(), channel.updated_at);
+      const change = await store.channels.change(channel._id, answered(order), clock.now(), channel.updated_at);
       if (change?.kind !== "changed_since") return;
       channel = change.channel;
     }

@@ -1,7 +1,8 @@
 /** Owns the workers' HTTP server, port 3004: the truth about each stage and about the connection to WhatsApp. */
 import { AppError } from "@mini-crm/core/app-error";
-import { DEFAULT_CHANNEL_ID } from "@mini-crm/core/channel/channel";
+import { abilitiesOf, DEFAULT_CHANNEL_ID } from "@mini-crm/core/channel/channel";
 import type { ChannelSign } from "@mini-crm/core/channel/channel-sign";
+import { adviceOn, needsPerson } from "@mini-crm/core/channel/connection";
 import type { Clock } from "@mini-crm/core/ports/clock";
 import type { EventBus } from "@mini-crm/core/ports/event-bus";
 import type { Store } from "@mini-crm/core/ports/store";
@@ -11,6 +12,7 @@ import type { Logger } from "@mini-crm/runtime/log";
 import { channelSignOf } from "./channel-sign.ts";
 import type { Stage } from "./deps.ts";
 import { metricsOf } from "./metrics.ts";
+import type { Sender } from "./sender.ts";
 import type { Workers } from "./start-workers.ts";
 import type { WebhookSenderStats } from "./webhook-sender.ts";
 import { type ChannelJson, channelsJson } from "./whatsapp-json.ts";
@@ -59,12 +61,9 @@ async function healthOf(deps: WorkersServerDeps) {
     reaches(deps.clock, () => deps.bus.ping()),
   ]);
   const send = sendWorker.stats();
-  const signs = deps.workers.channels.all().map(channelSignOf);
-  const channels = Object.fromEntries(
-    // Of several processes one has the session; that the others stand by is as it should be.
-    signs.map((sign) => [sign.id, { status: isWell(sign) ? "healthy" : "degraded", state: sign.state, reason: sign.reason }]),
-  );
-  const theDefault = signs.find(({ id }) => id === DEFAULT_CHANNEL_ID);
+  const senders = deps.workers.channels.all();
+  const channels = Object.fromEntries(senders.map((sender) => [sender.channel()._id, channelHealth(sender)]));
+  const theDefault = senders.map(channelSignOf).find(({ id }) => id === DEFAULT_CHANNEL_ID);
   const connected = theDefault?.connected ?? false;
   const reason = theDefault === undefined ? "The default channel could not be opened" : theDefault.reason;
   const workers = {
@@ -92,6 +91,14 @@ async function healthOf(deps: WorkersServerDeps) {
   };
 }
 
+function channelHealth(sender: Sender) {
+  const sign = channelSignOf(sender);
+  const { state, reason } = sign;
+  const next = adviceOn(state, abilitiesOf(sender.channel().settings.kind));
+  return { status: isWell(sign) ? "healthy" : "degraded", state, reason, needsPerson: needsPerson(state), next };
+}
+
+/** Of several processes one has the session; that the others stand by is as it should be. */
 function isWell({ connected, stands_by }: ChannelSign): boolean {
   return connected || stands_by;
 }

@@ -26,7 +26,7 @@ export const DEFAULT_TIMING: Omit<Timing, "receiptWindowMs"> = {
   sendTimeoutMs: 20_000,
   recoverEveryMs: 1_000,
   channelsEveryMs: 1_000,
-  turnMs: 5_000,
+  turnMs: 2_000,
 };
 
 /** Connects the channels and starts every stage. Closing ends them in the order in which messages pass them. */

@@ -33,7 +33,7 @@ export async function contentOf(
 }
 
 /** Why a template cannot be sent as the campaign has it; null where it can. */
-export function templateProblem(
+function templateProblem(
   { name, language, parameters }: CampaignTemplate,
   known: WhatsAppTemplate | null,
   { media }: Pick<Campaign["options"], "media">,
