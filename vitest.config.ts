@@ -18,6 +18,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: "unit",
+          // Most of them wait, for processes, timers and disks: also on two processors, two files at a time.
+          maxWorkers: 2,
           include: ["{packages/*,backend,workers,cli}/src/**/*.test.ts", "scripts/**/*.test.ts"],
           exclude: [engineTests],
         },
