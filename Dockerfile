@@ -15,8 +15,8 @@ COPY workers/package.json workers/
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
 
 FROM node:24.21.0-bookworm-slim AS product
-# The new space is as scripts/run.mjs sets it. HOST lets others reach it, so API_KEY has to be given.
-ENV NODE_OPTIONS=--max-semi-space-size=32 \
+# The heap is as scripts/run.mjs sets it. HOST lets others reach it, so API_KEY has to be given.
+ENV NODE_OPTIONS="--max-semi-space-size=32 --max-old-space-size=768" \
     HOST=0.0.0.0 \
     DATA_DIR=/data
 WORKDIR /app

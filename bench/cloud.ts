@@ -74,7 +74,10 @@ async function sendOver(numbers: number, leadsEach: number, folder: string, prin
     ],
   });
   // The Node options that `npm start` has.
-  const system = await startSystem("two processes", { DATA_DIR: folder, NODE_OPTIONS: "--max-semi-space-size=32" });
+  const system = await startSystem("two processes", {
+    DATA_DIR: folder,
+    NODE_OPTIONS: "--max-semi-space-size=32 --max-old-space-size=768",
+  });
   try {
     await connect(system, twin, ids);
     const campaigns = await prepare(system, ids, leadsEach);
