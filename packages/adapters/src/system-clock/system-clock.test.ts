@@ -54,6 +54,17 @@ test("a wait longer than Node's timers hold does not end early", async () => {
   }
 });
 
+test("a moment that has passed has come, and is nothing to warn of", async () => {
+  const program = `
+    import { systemClock } from ${JSON.stringify(module)};
+    const waiting = setTimeout(() => {}, 10_000);
+    await systemClock().sleep(-25);
+    clearTimeout(waiting);
+    console.log("went on");`;
+  const run = promisify(execFile)(process.execPath, ["--input-type=module", "-e", program], { timeout: 20_000 });
+  expect(await run).toEqual({ stdout: "went on\n", stderr: "" });
+});
+
 test("waiting timers keep no process alive", async () => {
   const program = `
     import { systemClock } from ${JSON.stringify(module)};

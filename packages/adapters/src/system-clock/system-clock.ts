@@ -14,6 +14,6 @@ function schedule(delayMs: number, task: () => void): () => void {
     const ms = Math.min(restMs, LONGEST_TIMER_MS);
     timer = setTimeout(() => (restMs > ms ? arm(restMs - ms) : task()), ms).unref();
   };
-  arm(delayMs);
+  arm(Math.max(0, delayMs));
   return () => clearTimeout(timer);
 }
