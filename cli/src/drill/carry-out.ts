@@ -152,7 +152,11 @@ async function startOne(scene: Scene, parts: readonly Part[]): Promise<void> {
 /** Tells WhatsApp how to behave from now on. */
 export async function behave(scene: Scene, behaviour: Behaviour): Promise<void> {
   scene.behaviour = behaviour;
-  await scene.outside.behave(scene.system, behaviour);
+  // Beside a process that is frozen, workers that have just started may have no channel yet.
+  await until(scene.signal, "WhatsApp hears how to behave", MOST_STILL_MS, async () => {
+    await scene.outside.behave(scene.system, behaviour);
+    return true;
+  });
 }
 
 /** Makes WhatsApp calm, and resolves when nothing goes on beside any more. */

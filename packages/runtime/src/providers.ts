@@ -1,7 +1,7 @@
 /** Owns which provider carries a channel's messages: by the channel's kind, loaded where one of that kind is there. */
 import { join } from "node:path";
 import { createSimulator, type Simulator } from "@mini-crm/adapters/whatsapp-simulator/simulator";
-import { unreachable } from "@mini-crm/core/app-error";
+import { AppError, unreachable } from "@mini-crm/core/app-error";
 import { type Channel, DEFAULT_CHANNEL_ID } from "@mini-crm/core/channel/channel";
 import type { Clock } from "@mini-crm/core/ports/clock";
 import type { WhatsAppProvider } from "@mini-crm/core/ports/whatsapp-provider";
@@ -13,7 +13,7 @@ import { openCloudSecrets, openVault } from "./vault.ts";
 export interface Providers {
   /** Rejects with an `AppError` where the channel cannot be opened as it is, such as for secrets that another key sealed. */
   open(channel: Channel): Promise<WhatsAppProvider>;
-  /** The simulator that the default channel sends through; null where it is of another kind. */
+  /** The simulator that the default channel sends through; null where it is of another kind. Throws while that is not known yet. */
   simulator(): Simulator | null;
   /** Closes what outlives a connection; stop the providers first. */
   close(): void;
@@ -54,7 +54,10 @@ export function openProviders(config: ProvidersConfig, engines: Engines, log: Lo
       if (channel._id === DEFAULT_CHANNEL_ID) defaultKind = channel.settings.kind;
       return provide(channel);
     },
-    simulator: () => (defaultKind === "simulator" ? (simulators.get(DEFAULT_CHANNEL_ID) ?? null) : null),
+    simulator() {
+      if (defaultKind === null) throw new AppError("CLOSED", "The default channel is not open yet.", { retryable: true });
+      return defaultKind === "simulator" ? (simulators.get(DEFAULT_CHANNEL_ID) ?? null) : null;
+    },
     close() {
       for (const simulator of simulators.values()) simulator.close();
     },
